@@ -23,14 +23,14 @@ class Patience:
         for number in STOPS:
             signal.signal(number, self._note)
 
-    def until(self, condition: Callable[[], bool], *, within: float) -> bool:
+    def until(self, condition: Callable[[], bool], *, within: float, pause: float = PAUSE) -> bool:
         """Wait until the condition holds; False when it does not within so many seconds."""
         deadline = time.monotonic() + within
         while not condition():
             self.check()
             if time.monotonic() > deadline:
                 return False
-            time.sleep(PAUSE)
+            time.sleep(pause)
         return True
 
     def check(self) -> None:

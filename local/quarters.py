@@ -50,7 +50,7 @@ def _identity(programs: Path, folder: Folder, patience: Patience) -> Identity:
         # Who drops root's rights may not reach the programs yet, but can be given a copy.
         if identity.way == "dropped" or _runs(identity, programs, folder, patience):
             return identity
-    raise CannotStart(f"PostgreSQL does not run as user {os.geteuid()}, which has no entry in /etc/passwd.")
+    raise CannotStart(f"User {os.geteuid()} has no entry in /etc/passwd, without which PostgreSQL does not run here.")
 
 
 def _runs(identity: Identity, programs: Path, folder: Folder, patience: Patience) -> bool:

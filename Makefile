@@ -1,0 +1,62 @@
+# Everything a checkout can do. `make` alone lists it. Needs make and Python 3.11 or newer, nothing else.
+
+PYTHON ?= python3
+# How tests are spread over processes; `make test PYTEST_PROCESSES=0` runs them in one.
+PYTEST_PROCESSES ?= auto
+PYTEST_PROCESSES_AT_MOST ?= 4
+# More for pytest, for example `make test ARGUMENTS="tests/sessions -k refresh"`.
+ARGUMENTS ?=
+# `make lock LOCK_FLAGS=--upgrade` takes the newest versions; without it only what has to move moves.
+LOCK_FLAGS ?=
+
+IN_VENV = .venv/bin/python -m
+LOCK = $(IN_VENV) uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header $(LOCK_FLAGS)
+
+.DEFAULT_GOAL := help
+.PHONY: help up test check prove bench lock clean install-local install-development python
+
+help: ## List what make can do
+	@echo "Usage: make <target>"
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1	\2/p' Makefile | expand -t 12
+
+up: install-local ## Run Signet with its own PostgreSQL and Valkey until Ctrl-C
+	@$(IN_VENV) local
+
+test: install-development ## Run every test that is fast enough for each commit
+	@$(IN_VENV) pytest -n $(PYTEST_PROCESSES) --maxprocesses=$(PYTEST_PROCESSES_AT_MOST) $(ARGUMENTS)
+
+check: install-development ## Run the linters, the types and the rules about the code itself
+	@$(IN_VENV) ruff check service tests local
+	@$(IN_VENV) ruff format --check service tests local
+	@$(IN_VENV) mypy service tests local
+	@.venv/bin/python -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+	@$(IN_VENV) codespell_lib
+	@$(IN_VENV) pytest -q tests/promises/test_sizes.py
+
+prove: install-development ## Run the long tests
+	@$(IN_VENV) pytest -m prove $(ARGUMENTS)
+
+bench: install-development ## Measure how much a request costs
+	@$(IN_VENV) tests.bench $(ARGUMENTS)
+
+lock: install-development ## Lock the dependencies anew after a change of requirements/*.in
+	@$(LOCK) requirements/service.in --output-file requirements/service.txt
+	@$(LOCK) requirements/local.in --output-file requirements/local.txt
+	@$(LOCK) requirements/development.in --output-file requirements/development.txt
+
+clean: ## Remove what make and the tools have made; the data in .signet stays
+	rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+install-local: python
+	@$(PYTHON) -m local.virtualenv requirements/local.txt
+
+install-development: python
+	@$(PYTHON) -m local.virtualenv requirements/development.txt
+
+python:
+	@command -v $(PYTHON) >/dev/null 2>&1 || { \
+		echo "signet: $(PYTHON) is not installed; install Python 3.11 or newer, or name one: make PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "signet: $(PYTHON) is older than Python 3.11; install a newer one, or name it: make PYTHON=python3.12" >&2; exit 1; }

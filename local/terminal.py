@@ -1,0 +1,65 @@
+"""What a person at a terminal sees: each step as it happens, and one sentence when something cannot be."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import TextIOWrapper
+
+GREEN, BOLD, DIM, RED, PLAIN = "\033[32m", "\033[1m", "\033[2m", "\033[31m", "\033[0m"
+CLEAR_LINE = "\r\033[K"
+
+
+@dataclass
+class Step:
+    """A step under way; `done` is what it will have been."""
+
+    done: str
+
+
+class Terminal:
+    """Writes steps to stdout and refusals to stderr: with colours and in place on a terminal, plain elsewhere."""
+
+    def __init__(self) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):
+                # A terminal that cannot show a character gets a question mark, not a stack trace.
+                stream.reconfigure(errors="replace", line_buffering=True)
+        self.is_live = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+        self._has_colours = self.is_live and not os.environ.get("NO_COLOR")
+
+    def say(self, text: str = "", *, end: str = "\n") -> None:
+        """Print a line. A reader who went away is no reason to end."""
+        try:
+            print(text, end=end, flush=True)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def refuse(self, sentence: str) -> None:
+        """Print why it cannot be."""
+        if self.is_live:
+            self.say(CLEAR_LINE, end="")
+        print(self._coloured(RED, "signet: ") + sentence, file=sys.stderr, flush=True)
+
+    def bold(self, text: str) -> str:
+        return self._coloured(BOLD, text)
+
+    @contextmanager
+    def step(self, doing: str, done: str = "") -> Iterator[Step]:
+        """Say what is being done, and when the block is through, what has been done and how long it took."""
+        step, began = Step(done or doing), time.monotonic()
+        self.progress(doing)
+        yield step
+        took = self._coloured(DIM, f"({time.monotonic() - began:.1f} s)")
+        self.say(
+            f"{CLEAR_LINE}{self._coloured(GREEN, '✓')} {step.done} {took}" if self.is_live else f"{step.done} {took}"
+        )
+
+    def progress(self, doing: str) -> None:
+        """Say what is being done now, in place of what was said before where the terminal can."""
+        self.say(f"{CLEAR_LINE}  {doing} ..." if self.is_live else f"{doing} ...", end="" if self.is_live else "\n")
+
+    def _coloured(self, colour: str, text: str) -> str:
+        return f"{colour}{text}{PLAIN}" if self._has_colours else text
