@@ -27,7 +27,7 @@ class Command:
     """What to run, where and as whom, and what its keeper sends it when we are gone."""
 
     arguments: tuple[str, ...]
-    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
     working_folder: Path = ROOT
     identity: Identity = MYSELF
     last_signal: signal.Signals = signal.SIGTERM

@@ -15,6 +15,7 @@ from local.patience import Patience
 from local.refusals import CannotStart
 
 PRIVATE = 0o600
+DYING_MAY_TAKE = 0.5
 LEFTOVERS_MAY_TAKE = 20.0
 # Below the ports that systems give to outgoing connections, so that a server can come back to the one it had.
 STORE_PORTS = range(20_000, 32_000)
@@ -86,10 +87,12 @@ def is_free(host: str, port: int) -> bool:
 
 
 def _own(lock: int, path: Path, patience: Patience) -> None:
-    if not patience.until(lambda: _try_lock(lock) or _has_owner(lock), within=LEFTOVERS_MAY_TAKE):
+    is_ours = patience.until(lambda: _try_lock(lock), within=DYING_MAY_TAKE)
+    if not is_ours and processes.is_alive(owner := _owner(lock)):
+        raise CannotStart(f"The data folder {path} is in use by process {owner}; stop that one first (Ctrl-C).")
+    # Nobody is there but keepers, which are about to end what they keep.
+    if not is_ours and not patience.until(lambda: _try_lock(lock), within=LEFTOVERS_MAY_TAKE):
         raise CannotStart(f"Something of an earlier run still uses {path}; look for processes with that folder's name.")
-    if not _try_lock(lock):
-        raise CannotStart(f"The data folder {path} is in use by process {_owner(lock)}; stop that one first (Ctrl-C).")
     os.ftruncate(lock, 0)
     os.pwrite(lock, str(os.getpid()).encode(), 0)
 
@@ -100,11 +103,6 @@ def _try_lock(lock: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _has_owner(lock: int) -> bool:
-    """Whether the supervisor itself lives; if only its keepers hold the lock, they are about to end."""
-    return processes.is_alive(_owner(lock))
 
 
 def _owner(lock: int) -> int:

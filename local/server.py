@@ -29,7 +29,7 @@ class Server:
     patience: Patience
     is_ready: Callable[[Child], bool]
     last_words: Callable[[str], str]
-    url: str = ""
+    url: str = field(default="", repr=False)
     log: Path | None = None
     mark: str = ""
     clear: Callable[[], None] = lambda: None
