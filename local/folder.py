@@ -75,15 +75,20 @@ def opened(path: Path, patience: Patience) -> Iterator[Folder]:
 
 def is_free(host: str, port: int) -> bool:
     """Whether a server could listen here now."""
+    return listening_refused(host, port) is None
+
+
+def listening_refused(host: str, port: int) -> OSError | None:
+    """Try whether a server could listen here now, and say what is in the way."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         # As servers do it: connections of a former server that are still winding down do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError:
-            return False
-        return True
+        except OSError as refusal:
+            return refusal
+        return None
 
 
 def _own(lock: int, path: Path, patience: Patience) -> None:

@@ -147,6 +147,6 @@ def _remove_stale_lock(lock_file: Path) -> None:
 
 
 def _complaint(output: str) -> str:
-    """PostgreSQL's own reason, without its time stamps and hints."""
-    found_complaints = COMPLAINT.findall(output)
-    return str(found_complaints[-1]).rstrip(".") + "." if found_complaints else "it gave no reason."
+    """Find PostgreSQL's own reason: its first complaint is the cause of the others."""
+    complaint = COMPLAINT.search(output)
+    return complaint[1].rstrip(".") + "." if complaint else "it gave no reason."

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 PROC = Path("/proc")
+HAS_PROC = (PROC / "self" / "stat").exists()
 ZOMBIE, STOPPED = "Z", "T"
 
 
@@ -19,7 +20,7 @@ class Process(NamedTuple):
 
 def table() -> dict[int, Process]:
     """Read every process by its id; from /proc where there is one, else from ps (macOS)."""
-    return dict(_read_proc() if (PROC / "self" / "stat").exists() else _read_ps())
+    return dict(_read_states() if HAS_PROC else _ask_for_states())
 
 
 def descendants(ancestor: int) -> list[int]:
@@ -43,15 +44,12 @@ def are_stopped(pids: list[int]) -> bool:
 
 def running(command: str) -> list[int]:
     """Find the processes whose command line begins with these words."""
-    return [pid for pid in table() if command_line(pid).startswith(command) and is_alive(pid)]
+    return [pid for pid, line in command_lines().items() if line.startswith(command) and is_alive(pid)]
 
 
-def command_line(pid: int) -> str:
-    if (PROC / "self" / "stat").exists():
-        with suppress(OSError):
-            return os.fsdecode((PROC / str(pid) / "cmdline").read_bytes()).replace("\0", " ")
-        return ""
-    return _ps("-o", "command=", "-p", str(pid)).strip()
+def command_lines() -> dict[int, str]:
+    """Read the command line of every process that shows it, its words separated by spaces."""
+    return dict(_read_command_lines() if HAS_PROC else _ask_for_command_lines())
 
 
 def send(pids: list[int], number: signal.Signals) -> None:
@@ -61,7 +59,7 @@ def send(pids: list[int], number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
-def _read_proc() -> Iterator[tuple[int, Process]]:
+def _read_states() -> Iterator[tuple[int, Process]]:
     for entry in os.listdir(PROC):  # noqa: PTH208 - read a hundred times a second while waiting
         if not entry.isdigit():
             continue
@@ -71,11 +69,26 @@ def _read_proc() -> Iterator[tuple[int, Process]]:
             yield int(entry), Process(int(parent), state)
 
 
-def _read_ps() -> Iterator[tuple[int, Process]]:
-    for line in _ps("-axo", "pid=,ppid=,stat=").splitlines():
+def _read_command_lines() -> Iterator[tuple[int, str]]:
+    for pid in table():
+        with suppress(OSError):
+            yield pid, os.fsdecode((PROC / str(pid) / "cmdline").read_bytes()).replace("\0", " ")
+
+
+def _ask_for_states() -> Iterator[tuple[int, Process]]:
+    for line in _ps("pid=,ppid=,stat="):
         pid, parent, state = line.split()[:3]
         yield int(pid), Process(int(parent), state[0])
 
 
-def _ps(*arguments: str) -> str:
-    return subprocess.run(["ps", *arguments], capture_output=True, text=True, check=False).stdout
+def _ask_for_command_lines() -> Iterator[tuple[int, str]]:
+    for line in _ps("pid=,command="):
+        pid, _, command = line.strip().partition(" ")
+        yield int(pid), command.strip()
+
+
+def _ps(columns: str) -> list[str]:
+    """Ask for the process id and more of every process except the ps that answers."""
+    with subprocess.Popen(["ps", "-axwwo", columns], stdout=subprocess.PIPE, text=True, errors="replace") as ps:
+        answer = ps.communicate()[0]
+    return [line for line in answer.splitlines() if line.split()[0] != str(ps.pid)]

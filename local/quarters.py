@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from local import children, wheels
@@ -34,14 +33,16 @@ def found(folder: Folder, patience: Patience, *, durable: bool) -> Iterator[Quar
     """Find quarters for a block; what is not durable and had to go outside the folder is removed after it."""
     programs = wheels.postgres_programs()
     identity = _identity(programs, folder, patience)
+    link = folder.path / "postgres"
     if identity.way != "dropped":
-        yield Quarters(identity, programs, folder.path / "postgres")
+        yield Quarters(identity, programs, link)
         return
+    home = _outside(link, identity, durable=durable)
     try:
-        home = _outside(folder, identity, durable=durable)
-        yield Quarters(identity, _reachable(programs, identity, folder, patience), home / "postgres")
+        yield Quarters(identity, _reachable(programs, identity, folder, patience), home / link.name)
     finally:
         if not durable:
+            link.unlink()
             shutil.rmtree(home)
 
 
@@ -64,47 +65,48 @@ def _runs(identity: Identity, programs: Path, folder: Folder, patience: Patience
         return False
 
 
-def _outside(folder: Folder, identity: Identity, *, durable: bool) -> Path:
-    """Make a folder for the data that belongs to the identity; a link in the data folder shows where it is."""
-    if not durable:
-        home = Path(tempfile.mkdtemp(prefix="signet-"))
-    else:
-        home = OUTSIDE / sha256(os.fsencode(folder.path)).hexdigest()[:16]
+def _outside(link: Path, identity: Identity, *, durable: bool) -> Path:
+    """Make a folder for the data that belongs to the identity, or find that of last time: a link leads to it."""
+    if link.exists() and not link.is_symlink():
+        raise CannotStart(f"{link} was made in a user namespace, which is refused here: use another SIGNET_DATA_DIR.")
+    if link.is_symlink():
+        home = link.readlink().parent
         _make(home)
-        _link(folder.path / "postgres", home / "postgres")
+    else:
+        home = Path(tempfile.mkdtemp(prefix="signet-", dir=_make(OUTSIDE) if durable else None))
+        link.symlink_to(home / link.name)
+    home.chmod(0o755)
     os.chown(home, identity.user, identity.group)
     return home
 
 
-def _link(link: Path, target: Path) -> None:
-    if link.exists() and not link.is_symlink():
-        raise CannotStart(
-            f"{link} belongs to root, and user namespaces, without which PostgreSQL can't use it, are refused."
-        )
-    if not link.is_symlink():
-        link.symlink_to(target)
-
-
-def _make(folder: Path) -> None:
+def _make(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as refusal:
-        raise CannotStart(
-            f"PostgreSQL cannot run as root and {folder} cannot be made: {refusal.strerror}."
-        ) from refusal
+        raise CannotStart(f"PostgreSQL must not be root and {folder} cannot be made: {refusal.strerror}.") from refusal
+    return folder
 
 
 def _reachable(programs: Path, identity: Identity, folder: Folder, patience: Patience) -> Path:
     """Find the programs themselves, or make a copy where the identity can reach it."""
     if _runs(identity, programs, folder, patience):
         return programs
-    package, libraries = programs.parent.parent, programs.parent.parent.with_suffix(".libs")
+    package = programs.parent.parent
     copy = OUTSIDE / f"postgresql-{wheels.postgres_version()}"
     if not copy.exists():
-        _make(OUTSIDE)
-        draft = Path(tempfile.mkdtemp(dir=OUTSIDE))
-        shutil.copytree(package / "pginstall", draft / package.name / "pginstall", symlinks=True)
-        shutil.copytree(libraries, draft / libraries.name, symlinks=True)
-        draft.chmod(0o755)
-        draft.rename(copy)
+        _copy(package, copy)
     return copy / package.name / "pginstall" / "bin"
+
+
+def _copy(package: Path, copy: Path) -> None:
+    """Copy the programs and the libraries they look for beside them; of two who do it at once the first one wins."""
+    draft, libraries = Path(tempfile.mkdtemp(dir=_make(OUTSIDE))), package.with_suffix(".libs")
+    shutil.copytree(package / "pginstall", draft / package.name / "pginstall", symlinks=True)
+    if libraries.exists():
+        shutil.copytree(libraries, draft / libraries.name, symlinks=True)
+    draft.chmod(0o755)
+    try:
+        draft.rename(copy)
+    except OSError:
+        shutil.rmtree(draft)

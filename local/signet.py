@@ -1,5 +1,6 @@
 """The service's own commands: what each is told, and how it is called. The service itself is never imported."""
 
+import errno
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from local import children
 from local.children import Command
-from local.folder import Folder, is_free
+from local.folder import Folder, listening_refused
 from local.patience import Patience
 from local.refusals import CannotStart
 from local.server import Server
@@ -69,10 +70,13 @@ def refuse_taken_ports(wishes: Wishes) -> None:
     if wishes.port == wishes.management_port:
         raise CannotStart(f"SIGNET_PORT and SIGNET_MANAGEMENT_PORT are both {wishes.port}; give them different ones.")
     for setting, port in ports.items():
-        if not is_free(wishes.host, port):
+        refusal = listening_refused(wishes.host, port)
+        if refusal is not None and refusal.errno == errno.EADDRINUSE:
             raise CannotStart(
                 f"Port {port} on {wishes.host} is taken by another program; end that one or set {setting}."
             )
+        if refusal is not None:
+            raise CannotStart(f"Signet cannot listen at port {port} of {wishes.host}: {refusal.strerror}.")
 
 
 def environment(wishes: Wishes, folder: Folder, urls: Mapping[str, str]) -> dict[str, str]:

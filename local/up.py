@@ -42,6 +42,10 @@ def up(patience: Patience) -> int:
     except CannotStart as refusal:
         terminal.refuse(str(refusal))
         return 1
+    except OSError as refusal:
+        # The disk is full, or somebody took a file of ours away.
+        terminal.refuse(f"{refusal.filename or 'A file'} cannot be used: {refusal.strerror}.")
+        return 1
     except StopRequested:
         terminal.say("Everything has stopped.")
     return 0

@@ -122,13 +122,13 @@ def test_a_frozen_server_can_still_be_ended(stores: Stores, step: str) -> None:
     assert not stores.postgres.is_running
 
 
-def test_durable_data_is_there_the_next_time(tmp_path: Path) -> None:
-    with running(tmp_path, durable=True) as stores:
+def test_durable_data_is_there_the_next_time(folder: Path) -> None:
+    with running(folder, durable=True) as stores:
         ask(stores.postgres.url, "CREATE TABLE kept AS SELECT 42 AS answer")
         ask_valkey(stores.valkey.url, "SET", "kept", "42")
         addresses = stores.postgres.url, stores.valkey.url
 
-    with running(tmp_path, durable=True) as stores:
+    with running(folder, durable=True) as stores:
         assert (stores.postgres.url, stores.valkey.url) == addresses
         assert ask(stores.postgres.url, "SELECT answer FROM kept") == 42
         assert ask_valkey(stores.valkey.url, "GET", "kept") == "42"
@@ -148,35 +148,35 @@ def test_a_folder_in_use_is_refused_to_a_second_program(stores: Stores) -> None:
     assert ask(stores.postgres.url, "SELECT 1") == 1
 
 
-def test_data_of_another_major_version_is_left_alone(tmp_path: Path) -> None:
-    with running(tmp_path) as stores:
+def test_data_of_another_major_version_is_left_alone(folder: Path) -> None:
+    with running(folder, durable=True) as stores:
         version = stores.postgres.folder.path / "postgres" / "PG_VERSION"
     version.write_text("14\n")
 
     with (
         pytest.raises(CannotStart, match=r"made by PostgreSQL 14 and cannot be read by PostgreSQL 18"),
-        running(tmp_path),
+        running(folder, durable=True),
     ):
         pass
 
     version.write_text("18\n")
-    with running(tmp_path) as stores:
+    with running(folder, durable=True) as stores:
         assert ask(stores.postgres.url, "SELECT 1") == 1
 
 
-def test_a_setting_that_postgres_refuses_is_said_in_its_words(tmp_path: Path) -> None:
+def test_a_setting_that_postgres_refuses_is_said_in_its_words(folder: Path) -> None:
     with (
         pytest.raises(CannotStart, match=r"PostgreSQL .* did not start: .*work_mem"),
-        running(tmp_path, postgres_settings={"work_mem": "much"}),
+        running(folder, postgres_settings={"work_mem": "much"}),
     ):
         pass
 
 
-def test_a_setting_that_valkey_refuses_is_said_and_stops_postgres_too(tmp_path: Path) -> None:
+def test_a_setting_that_valkey_refuses_is_said_and_stops_postgres_too(folder: Path) -> None:
     with (
         pytest.raises(CannotStart, match=r"Valkey .* did not start"),
-        running(tmp_path, valkey_arguments=("--nonsense", "1")),
+        running(folder, valkey_arguments=("--nonsense", "1")),
     ):
         pass
-    with running(tmp_path) as stores:
+    with running(folder) as stores:
         assert ask_valkey(stores.valkey.url, "PING") is True
