@@ -1,0 +1,1 @@
+"""What people do with their own account beside their profile: the password, and later address and verification."""

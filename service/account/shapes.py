@@ -1,0 +1,12 @@
+"""What crosses the wire about the account."""
+
+from pydantic import Field
+
+from service.users.shapes import Body, RawPassword
+
+
+class NewPassword(Body):
+    """Change the password; the current one is asked for."""
+
+    current_password: RawPassword
+    new_password: RawPassword = Field(examples=["an even better horse"])

@@ -1,0 +1,29 @@
+"""What this process does when it hears of a change. Hearing twice, late or out of order does no harm."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from service.changes.messages import Change, Kind
+from service.security.revocations import Revocations
+from service.storage.cache import Cache
+
+
+@dataclass(slots=True)
+class Hearing:
+    """Turns changes into what memory must know. Keys need a store, so they are only asked for here."""
+
+    profiles: Cache
+    revocations: Revocations
+    keys_wanted: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def hear(self, change: Change) -> None:
+        if change.kind is Kind.KEYS:
+            self.keys_wanted.set()
+        elif change.subject is None:
+            return
+        elif change.kind is Kind.USER:
+            self.profiles.raise_least(str(change.subject), change.value)
+        elif change.kind is Kind.EPOCH:
+            self.revocations.raise_epoch(change.subject, change.value)
+        elif change.kind is Kind.SESSION:
+            self.revocations.end_session(change.subject)

@@ -1,0 +1,28 @@
+"""What time it is: the machine's clock, corrected by its offset to Postgres."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+
+class Clock:
+    """Wall-clock time in UTC; `offset` is what must be added to the machine's clock to get Postgres' time."""
+
+    def __init__(self, source: Callable[[], float] = time.time) -> None:
+        self._source = source
+        self._offset = 0.0
+
+    def timestamp(self) -> float:
+        """Seconds since the epoch, as Postgres would say them."""
+        return self._source() + self._offset
+
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.timestamp(), UTC)
+
+    @property
+    def offset(self) -> timedelta:
+        return timedelta(seconds=self._offset)
+
+    def correct(self, database_time: datetime) -> None:
+        """Follow the database's clock: `database_time` is what it said just now."""
+        self._offset = database_time.timestamp() - self._source()

@@ -1,0 +1,51 @@
+"""The SQL of idempotency keys. Nothing here begins or commits a transaction."""
+
+from uuid import UUID
+
+from sqlalchemy import bindparam, select, text
+from sqlalchemy.dialects.postgresql import insert
+
+from service.idempotency.promise import Kept, Promise
+from service.storage import Connection
+from service.storage.statements import statement
+from service.storage.tables import IdempotencyKey
+
+FIND = statement(
+    "idempotency.find",
+    select(IdempotencyKey.resource_id, IdempotencyKey.body_digest).where(
+        IdempotencyKey.key_digest.in_(bindparam("digests", expanding=True)),
+        IdempotencyKey.created_at > text("clock_timestamp() - interval '24 hours'"),
+    ),
+)
+# A key older than a day is free again; whoever takes it over takes the row over.
+CLAIM = statement(
+    "idempotency.claim",
+    insert(IdempotencyKey)
+    .on_conflict_do_update(
+        index_elements=[IdempotencyKey.key_digest],
+        set_={
+            "body_digest": text("excluded.body_digest"),
+            "resource_id": text("excluded.resource_id"),
+            "created_at": text("excluded.created_at"),
+        },
+        where=text("idempotency_keys.created_at <= clock_timestamp() - interval '24 hours'"),
+    )
+    .returning(IdempotencyKey.key_digest),
+)
+
+
+async def find(connection: Connection, promised: Promise) -> Kept | None:
+    """Find what an earlier request under this key made."""
+    row = (await connection.execute(FIND, {"digests": list(promised.key_digests)})).first()
+    return Kept(row.resource_id, row.body_digest) if row else None
+
+
+async def claim(connection: Connection, promised: Promise, resource_id: UUID, status: int) -> bool:
+    """Take the key, before the resource is made; False when another request has it (its commit was waited for)."""
+    row = {
+        "key_digest": promised.key_digests[0],
+        "body_digest": promised.body_digests[0],
+        "resource_id": resource_id,
+        "status": status,
+    }
+    return (await connection.execute(CLAIM, row)).first() is not None

@@ -1,0 +1,1 @@
+"""Signing keys: making, rotating, publishing them, and what others need to verify our tokens."""

@@ -1,0 +1,95 @@
+"""The SQL of signing keys. Nothing here begins or commits a transaction."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, delete, func, insert, select, text, update
+
+from service.storage import Connection
+from service.storage.statements import statement
+from service.storage.tables import SigningKey
+
+_LOCK = 0x5167_6E65_7400_0002
+
+LOCK = statement("keys.lock", text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
+ALL = statement(
+    "keys.all",
+    select(
+        SigningKey.kid,
+        SigningKey.algorithm,
+        SigningKey.sealed_private,
+        SigningKey.created_at,
+        SigningKey.active_at,
+        SigningKey.retired_at,
+        func.clock_timestamp().label("now"),
+    ).order_by(SigningKey.active_at, SigningKey.kid),
+)
+ADD = statement(
+    "keys.add",
+    insert(SigningKey).values(
+        kid=bindparam("kid"),
+        algorithm=bindparam("algorithm"),
+        sealed_private=bindparam("sealed_private"),
+        active_at=func.clock_timestamp() + bindparam("lead"),
+    ),
+)
+# A key's last token is signed when its successor starts, and lives for a while after that.
+RETIRE_OTHERS = statement(
+    "keys.retire_others",
+    update(SigningKey)
+    .where(SigningKey.kid != bindparam("successor"))
+    .values(retired_at=func.least(SigningKey.retired_at, func.clock_timestamp() + bindparam("outlives"))),
+)
+RESEAL = statement(
+    "keys.reseal",
+    update(SigningKey).where(SigningKey.kid == bindparam("key_id")).values(sealed_private=bindparam("sealed")),
+)
+DROP_RETIRED = statement(
+    "keys.drop_retired", delete(SigningKey).where(SigningKey.retired_at < func.clock_timestamp()).returning(SigningKey.kid)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """A row: the private half is still sealed."""
+
+    key_id: str
+    algorithm: str
+    sealed_private: bytes
+    created_at: datetime
+    active_at: datetime
+    retired_at: datetime | None
+    database_time: datetime
+
+    @property
+    def is_retired(self) -> bool:
+        return self.retired_at is not None and self.retired_at < self.database_time
+
+
+async def lock(connection: Connection) -> None:
+    """Wait until no other transaction makes or retires keys."""
+    await connection.execute(LOCK)
+
+
+async def all_keys(connection: Connection) -> list[StoredKey]:
+    return [StoredKey(*row) for row in await connection.execute(ALL)]
+
+
+async def add(connection: Connection, key_id: str, algorithm: str, sealed_private: bytes, lead: timedelta) -> None:
+    """Publish a key that signs after `lead`."""
+    row = {"kid": key_id, "algorithm": algorithm, "sealed_private": sealed_private, "lead": lead}
+    await connection.execute(ADD, row)
+
+
+async def retire_others(connection: Connection, successor: str, outlives: timedelta) -> None:
+    """Give every other key an end, `outlives` from now."""
+    await connection.execute(RETIRE_OTHERS, {"successor": successor, "outlives": outlives})
+
+
+async def reseal(connection: Connection, key_id: str, sealed: bytes) -> None:
+    await connection.execute(RESEAL, {"key_id": key_id, "sealed": sealed})
+
+
+async def drop_retired(connection: Connection) -> list[str]:
+    """Delete keys whose last token has expired; gives their ids."""
+    return list((await connection.scalars(DROP_RETIRED)).all())

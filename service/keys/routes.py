@@ -1,0 +1,65 @@
+"""HTTP for what others need to verify our tokens: the keys and the metadata."""
+
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from service.security.key_ring import KeyRing
+from service.settings import Settings
+from service.web.conditions import IfNoneMatch, is_none_match
+from service.web.fast_lane import Warm
+from service.web.rendering import not_modified, refusals, warm_answer
+
+router = APIRouter(prefix="/.well-known", tags=["discovery"])
+
+JWKS_MAX_AGE_SECONDS = 300
+
+
+@router.get("/jwks.json", response_model=dict[str, Any], responses=refusals())
+async def read_keys(request: Request, if_none_match: IfNoneMatch = None) -> Response:
+    """Read the public keys (RFC 7517) of all tokens that may be alive, and of the next key."""
+    ring: KeyRing = request.app.state.ring
+    return _cacheable(ring.jwks, if_none_match)
+
+
+@router.get("/oauth-authorization-server", response_model=dict[str, Any], responses=refusals())
+async def read_metadata(request: Request, if_none_match: IfNoneMatch = None) -> Response:
+    """Read the authorization server metadata (RFC 8414)."""
+    return _cacheable(_metadata(request.app.state.settings), if_none_match)
+
+
+@router.get("/openid-configuration", response_model=dict[str, Any], responses=refusals())
+async def read_openid_configuration(request: Request, if_none_match: IfNoneMatch = None) -> Response:
+    """Read the same document where many libraries look for it. This service is not an OpenID provider."""
+    return _cacheable(_metadata(request.app.state.settings), if_none_match)
+
+
+def _metadata(settings: Settings) -> bytes:
+    """Say what is true and no more; `response_types_supported` is required by the RFC and empty here."""
+    issuer = settings.public_url
+    return orjson.dumps(
+        {
+            "issuer": issuer,
+            "jwks_uri": f"{issuer}/.well-known/jwks.json",
+            "token_endpoint": f"{issuer}/oauth/token",
+            "grant_types_supported": ["refresh_token"],
+            "response_types_supported": [],
+            "token_endpoint_auth_methods_supported": ["none"],
+            "scopes_supported": sorted({scope for scopes in settings.role_scopes.values() for scope in scopes}),
+            "service_documentation": f"{issuer}/docs",
+        }
+    )
+
+
+def _cacheable(body: bytes, if_none_match: str | None) -> Response:
+    etag = f'"{sha256(body).hexdigest()[:16]}"'
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"etag", etag.encode()),
+        (b"cache-control", f"public, max-age={JWKS_MAX_AGE_SECONDS}".encode()),
+    ]
+    warm = Warm(200, headers, body)
+    return not_modified(warm) if is_none_match(if_none_match, etag) else warm_answer(warm)

@@ -1,0 +1,1 @@
+"""What machines and gateways speak: the token endpoint, and forward-auth."""

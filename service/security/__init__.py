@@ -1,0 +1,1 @@
+"""Secrets, tokens, passwords and revocations. Memory only: no HTTP, no SQL, no Redis."""

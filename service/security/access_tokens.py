@@ -1,0 +1,156 @@
+"""Access tokens: signing them, verifying them, and the memo of those verified already."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+import jwt
+from uuid_utils.compat import uuid7
+
+from service.clock import Clock
+from service.security.claims import Claims, Grant
+from service.security.key_ring import KeyRing, VerifyingKey
+
+CLIENT_ID = "signet"
+TOKEN_TYPE = "at+jwt"  # noqa: S105 - RFC 9068's name of the type
+_REQUIRED = ["iss", "aud", "sub", "sid", "iat", "exp", "jti", "client_id", "auth_time", "epoch"]
+_LONGEST_TOKEN = 8192
+
+
+class TokenRefused(Exception):  # noqa: N818 - an outcome
+    """The token is not a valid access token of this issuer."""
+
+
+class KeyUnknown(TokenRefused):
+    """The token names a signing key that this process has not loaded."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(key_id)
+        self.key_id = key_id
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRules:
+    """What stands in every token and what every verification asks for."""
+
+    issuer: str
+    audience: str
+    ttl: timedelta
+    leeway: timedelta
+    scopes_of: Callable[[tuple[str, ...]], tuple[str, ...]]
+
+
+class AccessTokens:
+    """Signs and verifies. Verified tokens are remembered by digest; expiry is checked on every use."""
+
+    def __init__(self, ring: KeyRing, rules: TokenRules, clock: Clock, memo_entries: int) -> None:
+        self.rules = rules
+        self._ring = ring
+        self._clock = clock
+        self._leeway = rules.leeway.total_seconds()
+        self._memo: dict[bytes, Claims] = {}
+        self._memo_entries = memo_entries
+
+    def issue(self, grant: Grant) -> tuple[str, int]:
+        """Sign an access token for a session; gives it and its life in seconds. It never outlives the session."""
+        now = int(self._clock.timestamp())
+        expires = min(now + int(self.rules.ttl.total_seconds()), int(grant.session_expires_at.timestamp()))
+        key = self._ring.signing_key(self._clock.timestamp())
+        payload = {
+            "iss": self.rules.issuer,
+            "aud": self.rules.audience,
+            "sub": str(grant.user_id),
+            "sid": str(grant.session_id),
+            "iat": now,
+            "exp": expires,
+            "jti": uuid7().hex,
+            "client_id": CLIENT_ID,
+            "auth_time": int(grant.signed_in_at.timestamp()),
+            "roles": list(grant.roles),
+            "scope": " ".join(self.rules.scopes_of(grant.roles)),
+            "epoch": grant.epoch,
+        }
+        headers = {"kid": key.key_id, "typ": TOKEN_TYPE}
+        return jwt.encode(payload, key.private, key.algorithm, headers), expires - now
+
+    def verify(self, raw_token: bytes) -> Claims:
+        """Return the claims of a genuine, unexpired token or raise TokenRefused. Revocation is not looked at here."""
+        claims = self.find_remembered(raw_token)
+        if claims is not None:
+            return claims
+        claims = self._verified(raw_token)
+        self._remember(sha256(raw_token).digest(), claims)
+        return claims
+
+    def find_remembered(self, raw_token: bytes) -> Claims | None:
+        """Return the claims of a token verified before, if it has not expired since."""
+        claims = self._memo.get(sha256(raw_token).digest())
+        if claims is None or claims.expires_at + self._leeway <= self._clock.timestamp():
+            return None
+        return claims
+
+    def forget_all(self) -> None:
+        """Empty the memo: a signing key was retired."""
+        self._memo.clear()
+
+    def _remember(self, digest: bytes, claims: Claims) -> None:
+        if self._memo_entries <= 0:
+            return
+        while len(self._memo) >= self._memo_entries:
+            # The oldest goes first: it expires first.
+            del self._memo[next(iter(self._memo))]
+        self._memo[digest] = claims
+
+    def _verified(self, raw_token: bytes) -> Claims:
+        if len(raw_token) > _LONGEST_TOKEN:
+            raise TokenRefused("too long")
+        try:
+            key = self._key_of(raw_token)
+            return self._claims(self._payload(raw_token, key), key.key_id)
+        except (jwt.PyJWTError, ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+            raise TokenRefused(type(error).__name__) from error
+
+    def _key_of(self, raw_token: bytes) -> VerifyingKey:
+        """Choose the key by `kid` alone and hold the header to exactly what we write (RFC 8725, 3.1 and 3.11)."""
+        header = jwt.get_unverified_header(raw_token)
+        key_id = header.get("kid")
+        if not isinstance(key_id, str) or header.keys() - {"alg", "kid", "typ"}:
+            raise TokenRefused("header")
+        if str(header.get("typ", "")).lower().removeprefix("application/") != TOKEN_TYPE:
+            raise TokenRefused("typ")
+        key = self._ring.find(key_id)
+        if key is None:
+            raise KeyUnknown(key_id[:64])
+        return key
+
+    def _payload(self, raw_token: bytes, key: VerifyingKey) -> dict[str, Any]:
+        payload = jwt.decode(
+            raw_token,
+            key.public,
+            algorithms=[key.algorithm],
+            audience=self.rules.audience,
+            issuer=self.rules.issuer,
+            # The machine's clock is not ours to trust: _claims compares with the corrected one.
+            options={"require": _REQUIRED, "verify_exp": False, "verify_iat": False, "verify_nbf": False},
+        )
+        now = self._clock.timestamp()
+        if not payload["iat"] - self._leeway <= now < payload["exp"] + self._leeway:
+            raise TokenRefused("time")
+        return payload
+
+    @staticmethod
+    def _claims(payload: dict[str, Any], key_id: str) -> Claims:
+        return Claims(
+            user_id=UUID(payload["sub"]),
+            session_id=UUID(payload["sid"]),
+            roles=tuple(payload.get("roles", ())),
+            scopes=tuple(payload.get("scope", "").split()),
+            epoch=int(payload["epoch"]),
+            signed_in_at=int(payload["auth_time"]),
+            issued_at=int(payload["iat"]),
+            expires_at=int(payload["exp"]),
+            key_id=key_id,
+        )

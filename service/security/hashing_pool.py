@@ -1,0 +1,112 @@
+"""Where password hashes run: a bounded pool of niced threads, served round-robin by client address."""
+
+import asyncio
+import os
+import sys
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import TypeVar
+
+from service.errors import Overloaded
+from service.telemetry.metrics import HashingMetrics
+
+Result = TypeVar("Result")
+_LOWEST_PRIORITY = 19
+
+
+class HashingPool:
+    """At most `threads` hashes at once and `queue` waiting, each for at most `wait`; past either Overloaded.
+
+    Waiting callers are served one address after the other, so that a thousand log-ins from one address
+    delay another address by one hash, not by a thousand.
+    """
+
+    def __init__(self, threads: int, queue: int, wait: timedelta, metrics: HashingMetrics) -> None:
+        self._free = threads or os.cpu_count() or 1
+        self._executor = ThreadPoolExecutor(self._free, "hash", initializer=_be_nice)
+        self._bound = queue
+        self._wait_seconds = wait.total_seconds()
+        self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        self._depth = 0
+        self._metrics = metrics
+
+    async def run(self, address: str, work: Callable[[], Result]) -> Result:
+        """Run `work` in a thread when it is this address' turn."""
+        await self._take_turn(address)
+        started = asyncio.get_running_loop().run_in_executor(self._executor, work)
+        # A cancelled caller leaves its hash running: the slot is free when the thread is, not before.
+        started.add_done_callback(self._give_back)
+        with self._metrics.duration.time():
+            return await asyncio.shield(started)
+
+    def close(self) -> None:
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def depth(self) -> int:
+        """How many callers wait for their turn."""
+        return self._depth
+
+    async def _take_turn(self, address: str) -> None:
+        if self._free > 0:
+            self._free -= 1
+            return
+        if self._depth >= self._bound:
+            self._metrics.rejected.labels("full").inc()
+            raise Overloaded
+        turn = self._enqueue(address)
+        try:
+            with self._metrics.wait.time():
+                async with asyncio.timeout(self._wait_seconds):
+                    await turn
+        except BaseException as error:
+            self._leave(address, turn)
+            if isinstance(error, TimeoutError):
+                self._metrics.rejected.labels("late").inc()
+                raise Overloaded from None
+            raise
+
+    def _enqueue(self, address: str) -> asyncio.Future[None]:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(address, deque()).append(turn)
+        self._count(1)
+        return turn
+
+    def _leave(self, address: str, turn: asyncio.Future[None]) -> None:
+        line = self._waiting.get(address)
+        if line is not None and turn in line:
+            line.remove(turn)
+            self._count(-1)
+            if not line:
+                del self._waiting[address]
+        elif turn.done() and not turn.cancelled():
+            # The turn came in the same moment as the time-out: hand it on.
+            self._call_next()
+
+    def _give_back(self, _: asyncio.Future[Result]) -> None:
+        self._call_next()
+
+    def _call_next(self) -> None:
+        while self._waiting:
+            address, line = self._waiting.popitem(last=False)
+            turn = line.popleft()
+            self._count(-1)
+            if line:
+                self._waiting[address] = line
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
+
+    def _count(self, step: int) -> None:
+        self._depth += step
+        self._metrics.depth.set(self._depth)
+
+
+def _be_nice() -> None:
+    """Give way to the event loop. On Linux a thread has a priority of its own; elsewhere it has not."""
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST_PRIORITY)

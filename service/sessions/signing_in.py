@@ -1,0 +1,101 @@
+"""Signing in: the same work for a known and an unknown address, and no connection held while hashing."""
+
+import logging
+from dataclasses import dataclass
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from service.audit import records as audit
+from service.audit.events import Event, Kind
+from service.changes import records as changes
+from service.changes.announcing import Announce
+from service.changes.messages import session_over
+from service.errors import Overloaded
+from service.security.password_schemes import find_scheme
+from service.security.passwords import Passwords
+from service.sessions import records as sessions
+from service.sessions.pairs import Pairs
+from service.sessions.problems import CredentialsWrong, UserSuspended
+from service.sessions.records import Lengths, Signing
+from service.sessions.shapes import NewSession, TokenPair
+from service.storage import Database, DatabaseAway
+from service.telemetry.metrics import DomainMetrics
+from service.users import records as users
+from service.users.emails import NotAnEmail, email_key
+from service.users.records import Credentials
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningIn:
+    """Opens sessions."""
+
+    database: Database
+    passwords: Passwords
+    pairs: Pairs
+    announce: Announce
+    lengths: Lengths
+    most_sessions: int
+    metrics: DomainMetrics
+
+    async def sign_in(self, asked: NewSession, address: str) -> TokenPair:
+        """Open a session for whoever knows the password; unknown address and wrong password are told alike."""
+        key = _lookup_key(asked.email)
+        seen = await self.database.read(users.find_credentials, key)
+        stored = seen.password_hash if seen else None
+        is_right = await self.passwords.is_right(stored, asked.password, key, address)
+        if seen is None or not is_right:
+            self.metrics.sign_ins.labels("credentials_wrong").inc()
+            raise CredentialsWrong
+        if seen.status != "active":
+            self.metrics.sign_ins.labels("suspended").inc()
+            raise UserSuspended
+        signing = await self._open(seen, asked.device, address)
+        await self._rehash_if_outdated(seen, asked.password, address)
+        return self.pairs.issue(signing)
+
+    async def _open(self, seen: Credentials, device: str | None, address: str) -> Signing:
+        new = sessions.NewSession(uuid7(), seen.user_id, seen.password_version, device, address or None)
+        async with self.database.begin() as connection:
+            started = await sessions.start(connection, new, self.lengths)
+            if started is not None:
+                await audit.write(connection, Event(Kind.SIGNED_IN, seen.user_id, seen.user_id, new.id))
+
+        if started is None:
+            # Suspended, closed or given another password since the password was read.
+            self.metrics.sign_ins.labels("overtaken").inc()
+            raise CredentialsWrong
+        signing, live = started
+        self.metrics.sign_ins.labels("signed_in").inc()
+        if live > self.most_sessions:
+            await self._trim(seen.user_id)
+        return signing
+
+    async def _trim(self, user_id: UUID) -> None:
+        async with self.database.begin() as connection:
+            ended = await sessions.trim(connection, user_id, self.most_sessions)
+            over = [session_over(session_id) for session_id in ended]
+            await changes.append(connection, *over)
+        self.metrics.sessions_ended.labels(sessions.Cause.TOO_MANY).inc(len(ended))
+        await self.announce(*over)
+
+    async def _rehash_if_outdated(self, seen: Credentials, raw_password: str, address: str) -> None:
+        """Bring the stored hash to current parameters; never at the cost of the sign-in."""
+        if seen.password_hash is None or not self.passwords.needs_rehash(seen.password_hash):
+            return
+        try:
+            password_hash = await self.passwords.hash(raw_password, address)
+            async with self.database.begin() as connection:
+                await users.rehash(connection, seen, password_hash, find_scheme(password_hash) or "")
+        except (Overloaded, DatabaseAway):
+            logger.info("a password hash stays as it is until the next sign-in")
+
+
+def _lookup_key(email: str) -> str:
+    try:
+        return email_key(email)
+    except NotAnEmail:
+        # Nobody has it; the look-up and the decoy run all the same. NUL is the one character Postgres refuses.
+        return email.replace("\0", "").encode("utf-8", "replace").decode()

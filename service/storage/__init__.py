@@ -1,0 +1,8 @@
+"""Postgres, Redis and the caches. Its exports are all that other rooms know of SQLAlchemy."""
+
+from sqlalchemy.ext.asyncio import AsyncConnection as Connection
+
+from service.storage.database import Database, DatabaseAway, DatabaseBusy
+from service.storage.redis import Redis, RedisAway
+
+__all__ = ["Connection", "Database", "DatabaseAway", "DatabaseBusy", "Redis", "RedisAway"]

@@ -1,0 +1,87 @@
+"""Redis: every command has a deadline, and a breaker stops asking while Redis is away."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import redis.asyncio as redis
+from purgatory import AsyncCircuitBreakerFactory
+from purgatory.domain.model import OpenedState
+from redis.asyncio.client import PubSub
+from redis.exceptions import RedisError
+
+from service.settings import Settings
+from service.telemetry import facts
+from service.telemetry.metrics import StoreMetrics
+from service.telemetry.traces import span
+
+Answer = TypeVar("Answer")
+_FAILURES_THAT_OPEN = 5
+_OPEN_SECONDS = 1.0
+_CONNECTIONS = 32
+
+
+class RedisAway(Exception):  # noqa: N818 - it says what is the matter
+    """Redis did not answer in time. Whoever asked goes on without it."""
+
+
+class Redis:
+    """A client of any Redis-compatible server. Nothing is lost when it is away: Postgres has it all."""
+
+    def __init__(self, settings: Settings, metrics: StoreMetrics) -> None:
+        self._seconds = settings.redis_timeout.total_seconds()
+        self._client = redis.Redis.from_url(
+            settings.redis_address(),
+            socket_timeout=self._seconds,
+            socket_connect_timeout=self._seconds,
+            max_connections=_CONNECTIONS,
+            # One failure is an answer: the caller has another way, and the breaker counts.
+            retry=None,
+            client_name="signet",
+        )
+        self._breakers = AsyncCircuitBreakerFactory(_FAILURES_THAT_OPEN, _OPEN_SECONDS)
+        self._metrics = metrics
+
+    async def get(self, key: str) -> bytes | None:
+        return await self._ask("get", lambda: self._client.get(key))
+
+    async def set(self, key: str, value: bytes, ttl_ms: int) -> None:
+        await self._ask("set", lambda: self._client.set(key, value, px=ttl_ms))
+
+    async def publish(self, channel: str, message: bytes) -> None:
+        await self._ask("publish", lambda: self._client.publish(channel, message))
+
+    async def ping(self) -> None:
+        await self._ask("ping", lambda: self._client.ping())
+
+    @asynccontextmanager
+    async def subscribed(self, channel: str) -> AsyncIterator[PubSub]:
+        """A subscription on a connection of its own; raises RedisAway when it can't be had or breaks."""
+        subscription = self._client.pubsub(ignore_subscribe_messages=True)
+        try:
+            async with asyncio.timeout(2 * self._seconds):
+                await subscription.subscribe(channel)
+            yield subscription
+        except (RedisError, OSError, TimeoutError) as error:
+            raise RedisAway from error
+        finally:
+            await subscription.aclose()
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _ask(self, name: str, command: Callable[[], Awaitable[Answer]]) -> Answer:
+        facts.current().redis_commands += 1
+        try:
+            with span("redis." + name, attributes={"db.system.name": "redis", "db.operation.name": name}):
+                async with await self._breakers.get_breaker("redis"), asyncio.timeout(self._seconds):
+                    answer = await command()
+        except OpenedState as error:
+            self._metrics.redis_commands.labels("not_asked").inc()
+            raise RedisAway from error
+        except (RedisError, OSError, TimeoutError) as error:
+            self._metrics.redis_commands.labels("failed").inc()
+            raise RedisAway from error
+        self._metrics.redis_commands.labels("answered").inc()
+        return answer

@@ -1,0 +1,31 @@
+"""Which schema this build needs, and whether the database's is usable."""
+
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service.storage.statements import statement
+
+# The level this build's statements need. A migration raises `schema_level` to its own number and `compatible_from`
+# to the oldest level whose builds still run on the result (expand, then contract a release later).
+NEEDED_LEVEL = 1
+
+STATE = statement("schema.state", text("SELECT schema_level, compatible_from FROM schema_state"))
+_NO_TABLE = "42P01"
+
+
+async def find_fault(connection: AsyncConnection) -> str | None:
+    """Say in a sentence why this build can't run on the database's schema; None when it can."""
+    try:
+        row = (await connection.execute(STATE)).one_or_none()
+    except ProgrammingError as error:
+        if getattr(error.orig, "sqlstate", None) != _NO_TABLE:
+            raise
+        row = None
+    if row is None:
+        return "the database has no schema yet: run `python -m service migrate`"
+    if row.schema_level < NEEDED_LEVEL:
+        return f"the schema is at level {row.schema_level}, this build needs {NEEDED_LEVEL}: run `python -m service migrate`"
+    if row.compatible_from > NEEDED_LEVEL:
+        return f"the schema serves builds from level {row.compatible_from} on, this build is of level {NEEDED_LEVEL}: upgrade it"
+    return None

@@ -1,0 +1,1 @@
+"""What the service tells of itself: logs, metrics, traces, and the facts of the request at hand."""

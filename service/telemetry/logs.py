@@ -1,0 +1,94 @@
+"""Logs: one JSON line for each request and each event of the service's life, on standard output."""
+
+import logging
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+import orjson
+
+from service.telemetry import facts
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {"message", "asctime", "color_message"}
+
+
+class JsonFormatter(logging.Formatter):
+    """One line of JSON. Fields given by `extra=` stand beside the message."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": instant(record.created),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_ids(),
+            **_extra(record),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(line, default=str).decode()
+
+
+class ConsoleFormatter(logging.Formatter):
+    """Short lines for people."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        extra = " ".join(f"{name}={value}" for name, value in _extra(record).items())
+        line = f"{instant(record.created)[11:19]} {record.levelname.lower():7} {record.getMessage()} {extra}".rstrip()
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class RequestLog:
+    """Writes the one line of each request, past `logging`, which costs five times as much (measured)."""
+
+    def __init__(self, stream: TextIO, *, is_console: bool) -> None:
+        self._write = stream.write
+        self._flush = stream.flush
+        self._render = _console_line if is_console else _json_line
+
+    def write(self, line: dict[str, Any]) -> None:
+        self._write(self._render(line))
+        self._flush()
+
+
+def set_up(log_format: str, level: str, stream: TextIO | None = None) -> None:
+    """Send every logger, also those of gunicorn, uvicorn and alembic, through one formatter."""
+    handler = logging.StreamHandler(stream or sys.stdout)
+    handler.setFormatter(ConsoleFormatter() if log_format == "console" else JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(LEVELS[level])
+    logging.captureWarnings(capture=True)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "gunicorn.error", "gunicorn.access", "alembic"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    logging.getLogger("uvicorn.access").disabled = True
+
+
+def instant(timestamp: float) -> str:
+    """Write seconds since the epoch as RFC 3339 in UTC."""
+    return datetime.fromtimestamp(timestamp, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _ids() -> dict[str, str]:
+    gathered = facts.current()
+    named = {"request_id": gathered.request_id, "trace_id": gathered.trace_id, "span_id": gathered.span_id}
+    return {name: value for name, value in named.items() if value}
+
+
+def _extra(record: logging.LogRecord) -> Mapping[str, Any]:
+    return {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
+
+
+def _json_line(line: dict[str, Any]) -> str:
+    return orjson.dumps(line).decode() + "\n"
+
+
+def _console_line(line: dict[str, Any]) -> str:
+    return (
+        f"{line['time'][11:19]} {line['status']} {line['method']} {line['route']} "
+        f"{line['duration_ms']:.1f} ms {line.get('problem', '')}".rstrip() + "\n"
+    )

@@ -1,0 +1,1 @@
+"""Users: registering, profiles, and what admins do with them."""

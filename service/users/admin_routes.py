@@ -1,0 +1,141 @@
+"""HTTP for /v1/users as admins use it: finding, reading, changing, suspending, closing."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+
+from service.errors import Forbidden
+from service.settings import ROLE_PATTERN
+from service.users import rendering
+from service.users.change_records import Edit
+from service.users.listing import Directory, Filters
+from service.users.listing_records import Position
+from service.users.problems import IfMatchMissing, LastAdmin, UserClosed, UserNotFound, VersionStale
+from service.users.profiles import Profiles
+from service.users.records import UserRow
+from service.users.requests import expected, expected_or_refuse
+from service.users.shapes import Roles, Status, Suspension, User, UserEdit, UserPage
+from service.users.standing import Standing
+from service.web.bodies import StrictRoute
+from service.web.caller import Admin
+from service.web.conditions import IfMatch, IfNoneMatch, is_none_match
+from service.web.paging import Cursor, CursorMalformed, Limit, read_cursor, write_cursor
+from service.web.problems import NotFound, RequestInvalid, TokenInvalid, TokenMissing
+from service.web.rendering import json_answer, no_content, not_modified, refusals, warm_answer
+
+router = APIRouter(prefix="/v1/users", tags=["users (admin)"], route_class=StrictRoute)
+
+NOT_ADMIN = (TokenMissing, TokenInvalid, Forbidden)
+NOT_THERE = (UserNotFound, NotFound)
+Search = Annotated[str | None, Query(min_length=2, max_length=100, description="Beginning of a word of address or name.")]
+EmailFilter = Annotated[str | None, Query(max_length=254, description="The whole address.")]
+RoleFilter = Annotated[str | None, Query(pattern=f"^{ROLE_PATTERN}$", description="Only users with this role.")]
+StatusFilter = Annotated[Status | None, Query(description="Only users in this state.")]
+
+
+def directory(request: Request) -> Directory:
+    part: Directory = request.app.state.directory
+    return part
+
+
+def profiles(request: Request) -> Profiles:
+    part: Profiles = request.app.state.profiles
+    return part
+
+
+def standing(request: Request) -> Standing:
+    part: Standing = request.app.state.standing
+    return part
+
+
+@router.get("", response_model=UserPage, responses=refusals(*NOT_ADMIN, CursorMalformed, RequestInvalid))
+async def list_users(  # noqa: PLR0913 - one parameter for each filter of the query
+    request: Request,
+    _: Admin,
+    search: Search = None,
+    email: EmailFilter = None,
+    role: RoleFilter = None,
+    status: StatusFilter = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> Response:
+    """Find users, a page at a time: newest first, or in order of the matching word when `search` is given."""
+    filters = Filters(search, email, role, status)
+    after = _position(cursor, filters)
+    users, behind = await directory(request).page(filters, after, limit)
+    next_cursor = write_cursor(repr(filters), str(behind.user_id), behind.term or "") if behind else None
+    return json_answer(UserPage(items=[rendering.wire(user) for user in users], next_cursor=next_cursor))
+
+
+@router.get("/{user_id}", response_model=User, responses=refusals(*NOT_ADMIN, *NOT_THERE))
+async def read_user(request: Request, user_id: UUID, _: Admin, if_none_match: IfNoneMatch = None) -> Response:
+    """Read a user."""
+    warm = rendering.answer(await profiles(request).read(user_id))
+    return not_modified(warm) if is_none_match(if_none_match, warm.header(b"etag")) else warm_answer(warm)
+
+
+@router.patch(
+    "/{user_id}",
+    response_model=User,
+    responses=refusals(*NOT_ADMIN, *NOT_THERE, UserClosed, VersionStale, IfMatchMissing, has_body=True),
+)
+async def edit_user(
+    request: Request, user_id: UUID, body: UserEdit, caller: Admin, if_match: IfMatch = None
+) -> Response:
+    """Change a user; `If-Match` is required."""
+    edit = Edit("display_name" in body.model_fields_set, body.display_name, body.email_verified)
+    return _user(await profiles(request).edit(user_id, caller.user_id, edit, expected_or_refuse(if_match)))
+
+
+@router.delete(
+    "/{user_id}",
+    status_code=204,
+    responses=refusals(*NOT_ADMIN, *NOT_THERE, UserClosed, LastAdmin, VersionStale),
+)
+async def close_user(request: Request, user_id: UUID, caller: Admin, if_match: IfMatch = None) -> Response:
+    """Close an account: personal data is erased, the address is free again, every session ends."""
+    await standing(request).close(user_id, caller.user_id, expected(if_match))
+    return no_content()
+
+
+@router.post(
+    "/{user_id}/suspend",
+    response_model=User,
+    responses=refusals(*NOT_ADMIN, *NOT_THERE, UserClosed, LastAdmin, has_body=True),
+)
+async def suspend_user(request: Request, user_id: UUID, body: Suspension, caller: Admin) -> Response:
+    """Suspend a user: every session ends, signing in is refused. Suspending twice is harmless."""
+    return _user(await standing(request).suspend(user_id, caller.user_id, body.reason))
+
+
+@router.post("/{user_id}/reinstate", response_model=User, responses=refusals(*NOT_ADMIN, *NOT_THERE, UserClosed))
+async def reinstate_user(request: Request, user_id: UUID, caller: Admin) -> Response:
+    """Let a suspended user sign in again; ended sessions stay ended."""
+    return _user(await standing(request).reinstate(user_id, caller.user_id))
+
+
+@router.put(
+    "/{user_id}/roles",
+    response_model=User,
+    responses=refusals(*NOT_ADMIN, *NOT_THERE, UserClosed, LastAdmin, VersionStale, has_body=True),
+)
+async def set_roles(
+    request: Request, user_id: UUID, body: Roles, caller: Admin, if_match: IfMatch = None
+) -> Response:
+    """Give a user exactly these roles. Access tokens of the former roles are refused within a second."""
+    return _user(await standing(request).set_roles(user_id, caller.user_id, body.roles, expected(if_match)))
+
+
+def _user(user: UserRow) -> Response:
+    return json_answer(rendering.user_bytes(user), headers={"ETag": rendering.etag(user.version)})
+
+
+def _position(cursor: str | None, filters: Filters) -> Position | None:
+    if cursor is None:
+        return None
+    user_id, term = read_cursor(cursor, repr(filters), 2)
+    try:
+        return Position(UUID(user_id), term or None)
+    except ValueError:
+        raise CursorMalformed from None

@@ -1,0 +1,127 @@
+"""HTTP for /v1/users: registering, and one's own profile."""
+
+from datetime import timedelta
+
+from fastapi import APIRouter, Request, Response
+
+from service.clock import Clock
+from service.errors import Forbidden
+from service.idempotency.problems import IdempotencyKeyMalformed, IdempotencyKeyReused
+from service.security.claims import Claims
+from service.telemetry import facts
+from service.users import rendering
+from service.users.change_records import Edit
+from service.users.problems import (
+    EmailTaken,
+    IfMatchMissing,
+    LastAdmin,
+    PasswordHashUnacceptable,
+    PasswordUnacceptable,
+    RegistrationClosed,
+    UserClosed,
+    UserNotFound,
+    VersionStale,
+)
+from service.users.profiles import Profiles
+from service.users.registering import Asking, Registering
+from service.users.requests import expected, expected_or_refuse, promised
+from service.users.shapes import NewUser, ProfileEdit, User
+from service.users.standing import Standing
+from service.web.bodies import StrictRoute
+from service.web.caller import SignedIn, SignedInOrNobody
+from service.web.conditions import IdempotencyKeyHeader, IfMatch, IfNoneMatch, is_none_match
+from service.web.problems import SignInTooOld, TokenInvalid, TokenMissing
+from service.web.rendering import json_answer, no_content, not_modified, refusals, warm_answer
+
+router = APIRouter(prefix="/v1/users", tags=["users"], route_class=StrictRoute)
+
+NOBODY = (TokenMissing, TokenInvalid)
+
+
+def profiles(request: Request) -> Profiles:
+    part: Profiles = request.app.state.profiles
+    return part
+
+
+def registering(request: Request) -> Registering:
+    part: Registering = request.app.state.registering
+    return part
+
+
+def standing(request: Request) -> Standing:
+    part: Standing = request.app.state.standing
+    return part
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=User,
+    responses=refusals(
+        TokenInvalid,
+        Forbidden,
+        RegistrationClosed,
+        EmailTaken,
+        PasswordUnacceptable,
+        PasswordHashUnacceptable,
+        IdempotencyKeyReused,
+        IdempotencyKeyMalformed,
+        has_body=True,
+    ),
+)
+async def register(
+    request: Request, body: NewUser, caller: SignedInOrNobody, idempotency_key: IdempotencyKeyHeader = None
+) -> Response:
+    """Register a user, or create one as an admin. Under an Idempotency-Key a repeat is answered like the first."""
+    user_id = caller.user_id if caller else None
+    is_admin = caller is not None and caller.is_admin
+    promise = promised(request.app.state.secrets, user_id, idempotency_key, body)
+    asking = Asking(user_id, is_admin, facts.current().address, promise)
+    user = await registering(request).register(body, asking)
+    location = f"{request.app.state.settings.public_url}/v1/users/{user.id}"
+    headers = {"Location": location, "ETag": rendering.etag(user.version)}
+    return json_answer(rendering.user_bytes(user), 201, headers)
+
+
+@router.get("/me", response_model=User, responses=refusals(*NOBODY, UserNotFound))
+async def read_own_profile(request: Request, caller: SignedIn, if_none_match: IfNoneMatch = None) -> Response:
+    """Read one's own profile. The `ETag` names its version; 304 when the copy at hand is current."""
+    warm = rendering.answer(await profiles(request).read(caller.user_id))
+    if is_none_match(if_none_match, warm.header(b"etag")):
+        return not_modified(warm)
+    return warm_answer(warm)
+
+
+@router.patch(
+    "/me",
+    response_model=User,
+    responses=refusals(*NOBODY, UserNotFound, UserClosed, VersionStale, IfMatchMissing, has_body=True),
+)
+async def edit_own_profile(
+    request: Request, body: ProfileEdit, caller: SignedIn, if_match: IfMatch = None
+) -> Response:
+    """Change one's own profile; `If-Match` with the ETag that was read keeps changes of others."""
+    edit = Edit(sets_name="display_name" in body.model_fields_set, name=body.display_name)
+    version = expected_or_refuse(if_match)
+    user = await profiles(request).edit(caller.user_id, caller.user_id, edit, version)
+    return json_answer(rendering.user_bytes(user), headers={"ETag": rendering.etag(user.version)})
+
+
+@router.delete(
+    "/me",
+    status_code=204,
+    responses=refusals(*NOBODY, SignInTooOld, UserNotFound, UserClosed, LastAdmin, VersionStale),
+)
+async def close_own_account(request: Request, caller: SignedIn, if_match: IfMatch = None) -> Response:
+    """Close one's account: personal data is erased at once, every session ends. Needs a sign-in of the last minutes."""
+    refuse_unless_recent(caller, request.app.state.clock, request.app.state.settings.step_up_age)
+    await standing(request).close(caller.user_id, caller.user_id, expected(if_match))
+    return no_content()
+
+
+def refuse_unless_recent(caller: Claims, clock: Clock, most: timedelta) -> None:
+    """Ask for a new sign-in when the last one is too old (RFC 9470)."""
+    if clock.timestamp() - caller.signed_in_at > most.total_seconds():
+        seconds = int(most.total_seconds())
+        challenge = f'Bearer error="insufficient_user_authentication", max_age="{seconds}"'
+        raise SignInTooOld(headers={"WWW-Authenticate": challenge})

@@ -1,0 +1,105 @@
+"""What crosses the wire about users."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from service.settings import ROLE_PATTERN
+from service.users.emails import NotAnEmail, email_key
+
+# Raised whenever the rendering of a user changes, so that no client's ETag survives it.
+USER_SHAPE = 1
+
+Role = Annotated[str, StringConstraints(pattern=f"^{ROLE_PATTERN}$")]
+Status = Literal["active", "suspended", "closed"]
+
+
+def check_email(email: str) -> str:
+    try:
+        email_key(email)
+    except NotAnEmail:
+        raise ValueError("this is not an email address that mail can be sent to") from None
+    return email
+
+
+def check_text(text: str) -> str:
+    if any(character < " " or character == "\x7f" for character in text):
+        raise ValueError("control characters are refused")
+    return text
+
+
+Email = Annotated[str, AfterValidator(check_email), Field(max_length=254, examples=["ada@example.com"])]
+DisplayName = Annotated[
+    str, StringConstraints(min_length=1, max_length=200), AfterValidator(check_text), Field(examples=["Ada Lovelace"])
+]
+RawPassword = Annotated[str, Field(max_length=1024, examples=["correct horse battery"])]
+
+
+class Body(BaseModel):
+    """A request body: unknown fields are refused, nothing is converted silently."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+
+class User(BaseModel):
+    """A user. `email` and `display_name` are null once the account is closed."""
+
+    id: UUID
+    email: str | None = Field(examples=["ada@example.com"])
+    email_verified: bool
+    display_name: str | None = Field(examples=["Ada Lovelace"])
+    roles: list[str] = Field(examples=[["admin"]])
+    status: Status
+    created_at: datetime
+    updated_at: datetime
+
+
+class UserPage(BaseModel):
+    """Some users and where to go on."""
+
+    items: list[User]
+    next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null on the last one.")
+
+
+class NewUser(Body):
+    """Register. Everything below `display_name` may be given by an admin only."""
+
+    email: Email
+    password: RawPassword | None = Field(None, description="Required, unless an admin gives `password_hash`.", examples=["correct horse battery"])
+    display_name: DisplayName | None = Field(None, examples=["Ada Lovelace"])
+    roles: Annotated[list[Role], Field(max_length=32)] | None = Field(None, description="Admins only.", examples=[["support"]])
+    email_verified: bool | None = Field(None, description="Admins only.", examples=[None])
+    password_hash: Annotated[str, Field(max_length=512)] | None = Field(
+        None, description="Admins only: an argon2 or bcrypt hash from another system; it is upgraded at the next sign-in.", examples=[None]
+    )
+
+    @property
+    def asks_for_admin(self) -> bool:
+        """Tell whether a field is set that only admins may set."""
+        return any(value is not None for value in (self.roles, self.email_verified, self.password_hash))
+
+
+class ProfileEdit(Body):
+    """Change a profile; a field that is missing stays, null clears it."""
+
+    display_name: DisplayName | None = Field(None, examples=["Ada King"])
+
+
+class UserEdit(ProfileEdit):
+    """Change a user as an admin; a field that is missing stays."""
+
+    email_verified: bool = Field(default=False, description="Say that the address is theirs.")
+
+
+class Roles(Body):
+    """All roles a user shall have; those not listed are taken away."""
+
+    roles: Annotated[list[Role], Field(max_length=32, examples=[["support"]])]
+
+
+class Suspension(Body):
+    """Why a user is suspended; only the audit trail keeps it."""
+
+    reason: Annotated[str, StringConstraints(max_length=500), AfterValidator(check_text)] | None = Field(None, examples=["abuse report"])

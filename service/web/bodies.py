@@ -1,0 +1,107 @@
+"""Reading bodies strictly: bounded, of the right type, and JSON that means one thing only."""
+
+import json
+from collections.abc import Callable, Coroutine
+from email.message import Message
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.params import Form
+from fastapi.routing import APIRoute
+
+from service.web.problems import BodyMalformed, BodyTooLarge, MediaTypeUnsupported
+
+JSON_TYPE, FORM_TYPE = "application/json", "application/x-www-form-urlencoded"
+_LONGEST_NUMBER = 64
+
+
+class StrictRoute(APIRoute):
+    """A route whose body was checked before FastAPI sees it."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        if self.body_field is None:
+            return handle
+        wanted = FORM_TYPE if isinstance(self.body_field.field_info, Form) else JSON_TYPE
+
+        async def handle_checked(request: Request) -> Response:
+            checked = StrictRequest(request.scope, request.receive)
+            await checked.check(wanted)
+            return await handle(checked)
+
+        return handle_checked
+
+
+class StrictRequest(Request):
+    """A request that reads no more than it may, and refuses JSON that two parsers would read differently."""
+
+    async def check(self, wanted: str) -> None:
+        """Read the body and refuse it unless it is what the route takes."""
+        raw = await self._bounded_body(self.app.state.settings.body_limit)
+        if media_type(self.headers.get("content-type", "")) != wanted:
+            raise MediaTypeUnsupported(f"This route takes {wanted}.")
+        if wanted == JSON_TYPE:
+            self._json = parse_json(raw)
+
+    async def _bounded_body(self, limit: int) -> bytes:
+        announced = self.headers.get("content-length", "0")
+        if not announced.isdigit() or int(announced[:20]) > limit:
+            raise BodyTooLarge
+        chunks, size = [], 0
+        async for chunk in self.stream():
+            size += len(chunk)
+            if size > limit:
+                raise BodyTooLarge
+            chunks.append(chunk)
+        self._body = b"".join(chunks)
+        return self._body
+
+
+def media_type(content_type: str) -> str:
+    """Read the type out of a Content-Type header; a charset other than UTF-8 makes it none."""
+    message = Message()
+    message["content-type"] = content_type or "none/none"
+    charset = message.get_content_charset("utf-8")
+    return message.get_content_type() if charset in {"utf-8", "us-ascii"} else ""
+
+
+def parse_json(raw: bytes) -> object:
+    """Parse JSON that has one meaning: UTF-8, no key twice, no NaN, bounded numbers (RFC 8259, RFC 7493)."""
+    try:
+        text = raw.decode("utf-8")
+        return json.loads(
+            text,
+            object_pairs_hook=_unique,
+            parse_constant=_refuse_constant,
+            parse_int=_bounded_int,
+            parse_float=_bounded_float,
+        )
+    except UnicodeDecodeError:
+        raise BodyMalformed("The body is not UTF-8.") from None
+    except json.JSONDecodeError as error:
+        raise BodyMalformed(f"The body is not JSON (character {error.pos}).") from None
+    except RecursionError:
+        raise BodyMalformed("The body is nested too deeply.") from None
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise BodyMalformed("The body has a key twice.")
+    return made
+
+
+def _refuse_constant(name: str) -> object:
+    raise BodyMalformed(f"The body has {name}, which is not JSON.")
+
+
+def _bounded_int(digits: str) -> int:
+    if len(digits) > _LONGEST_NUMBER:
+        raise BodyMalformed("The body has a number that is too long.")
+    return int(digits)
+
+
+def _bounded_float(digits: str) -> float:
+    if len(digits) > _LONGEST_NUMBER:
+        raise BodyMalformed("The body has a number that is too long.")
+    return float(digits)

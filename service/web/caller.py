@@ -1,0 +1,121 @@
+"""Who calls: from the bearer token to its claims. Signature once, expiry and revocation every time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
+
+from service.clock import Clock
+from service.errors import Forbidden
+from service.security.access_tokens import AccessTokens, KeyUnknown, TokenRefused
+from service.security.claims import Claims
+from service.security.revocations import Forgotten, Revocations
+from service.web.problems import TokenInvalid, TokenMissing
+
+_BEARER = b"bearer "
+_RELOAD_PAUSE_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Gate:
+    """Lets valid tokens through. What it cannot answer (a store away) is a 503, never a 401."""
+
+    tokens: AccessTokens
+    revocations: Revocations
+    clock: Clock
+    load_keys: Callable[[], Awaitable[object]]
+    is_standing: Callable[[Claims], Awaitable[bool]]
+    _reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _reloaded_at: float = 0.0
+
+    async def claims_or_refuse(self, authorization: bytes | None) -> Claims:
+        """Return the claims of a bearer token, or refuse with 401."""
+        raw_token = find_bearer(authorization)
+        if raw_token is None:
+            raise TokenMissing
+        claims = await self._verified(raw_token)
+        if await self._is_revoked(claims):
+            raise TokenInvalid
+        return claims
+
+    def find_warm(self, authorization: bytes | None) -> Claims | None:
+        """Return the claims of a token verified before that still stands, without waiting for anything."""
+        raw_token = find_bearer(authorization)
+        claims = self.tokens.find_remembered(raw_token) if raw_token else None
+        if claims is None:
+            return None
+        try:
+            return None if self.revocations.is_revoked(claims) else claims
+        except Forgotten:
+            return None
+
+    async def _verified(self, raw_token: bytes) -> Claims:
+        try:
+            return self.tokens.verify(raw_token)
+        except KeyUnknown:
+            if not await self._reload_keys():
+                raise TokenInvalid from None
+        except TokenRefused:
+            raise TokenInvalid from None
+        try:
+            return self.tokens.verify(raw_token)
+        except TokenRefused:
+            raise TokenInvalid from None
+
+    async def _reload_keys(self) -> bool:
+        """Load the keys once for all who wait; tokens with an invented `kid` cause one load a second, not more."""
+        asked_at = self.clock.timestamp()
+        async with self._reloading:
+            if self._reloaded_at > asked_at:
+                return True
+            if asked_at - self._reloaded_at < _RELOAD_PAUSE_SECONDS:
+                return False
+            await self.load_keys()
+            self._reloaded_at = self.clock.timestamp()
+            return True
+
+    async def _is_revoked(self, claims: Claims) -> bool:
+        try:
+            return self.revocations.is_revoked(claims)
+        except Forgotten:
+            return not await self.is_standing(claims)
+
+
+def find_bearer(authorization: bytes | None) -> bytes | None:
+    """Return the token of an Authorization header (RFC 6750, 2.1)."""
+    if authorization is None or authorization[:7].lower() != _BEARER:
+        return None
+    return authorization[7:].strip() or None
+
+
+def authorization_of(request: Request) -> bytes | None:
+    given = request.headers.get("authorization")
+    return given.encode("latin-1") if given is not None else None
+
+
+async def signed_in(request: Request) -> Claims:
+    gate: Gate = request.app.state.gate
+    return await gate.claims_or_refuse(authorization_of(request))
+
+
+async def signed_in_or_nobody(request: Request) -> Claims | None:
+    given = authorization_of(request)
+    return None if given is None else await signed_in(request)
+
+
+async def admin(request: Request) -> Claims:
+    caller = await signed_in(request)
+    if not caller.is_admin:
+        raise Forbidden
+    return caller
+
+
+# Said to OpenAPI alone: the gate has the last word.
+BEARER = HTTPBearer(bearerFormat="JWT", auto_error=False, description="An access token of this service.")
+
+SignedIn = Annotated[Claims, Depends(signed_in)]
+SignedInOrNobody = Annotated[Claims | None, Depends(signed_in_or_nobody)]
+Admin = Annotated[Claims, Depends(admin)]

@@ -1,0 +1,155 @@
+"""The one ASGI middleware: ids, fast lane, deadline, headers of every answer, log line, no exception past it."""
+
+import asyncio
+import logging
+import traceback
+from dataclasses import dataclass
+from time import perf_counter
+
+from opentelemetry.trace import Span, Status, StatusCode, use_span
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from service.errors import InternalError, Problem
+from service.telemetry import facts
+from service.telemetry.facts import Facts
+from service.telemetry.recording import Recording
+from service.telemetry.traces import Tracing
+from service.web.edge import Proxies, request_id
+from service.web.fast_lane import FastLane, RawHeaders, Warm
+from service.web.management import Lifecycle
+from service.web.problems import DeadlineExceeded, HostUnknown
+from service.web.rendering import problem_answer
+
+logger = logging.getLogger(__name__)
+
+_CLOSE = (b"connection", b"close")
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeRules:
+    """What the edge holds every request to."""
+
+    management_port: int
+    trusted_hosts: frozenset[bytes]
+    deadline_seconds: float
+    headers: RawHeaders
+    proxies: Proxies
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Where the envelope tells what it saw."""
+
+    tracing: Tracing
+    recording: Recording
+    lifecycle: Lifecycle
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request on its way: what was gathered, when it came, which status went out (0: none yet)."""
+
+    gathered: Facts
+    started: float
+    status: int = 0
+
+
+class Envelope:
+    """Wraps the API. Requests that came in on the management port go to the management application instead."""
+
+    def __init__(self, api: ASGIApp, management: ASGIApp, lane: FastLane, rules: EdgeRules, telling: Telling) -> None:
+        self.lifecycle = telling.lifecycle
+        self.api = api
+        self._management = management
+        self._lane = lane
+        self._rules = rules
+        self._tracing = telling.tracing
+        self._recording = telling.recording
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.api(scope, receive, send)
+            return
+        if scope["server"][1] == self._rules.management_port:
+            await self._management(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        trace_id, parent = self._tracing.parent(headers.get(b"traceparent"))
+        exchange = Exchange(Facts(request_id(headers, trace_id), trace_id), perf_counter())
+        exchange.gathered.address = self._rules.proxies.client_address(scope, headers)
+        if self._tracing.is_drawn(parent, is_parent_trusted=self._is_behind_proxy(scope)):
+            # A traced request takes the slow lane, where the spans are; the answer is the same.
+            span = self._tracing.start(scope["method"], parent, exchange.gathered)
+            await self._answer_traced(scope, receive, send, exchange, span)
+            return
+        warm = self._lane.find(scope, headers) if self._is_host_known(headers) else None
+        if warm is not None:
+            await self._answer_warm(*warm, scope["method"], exchange, send)
+            return
+        await self._answer(scope, receive, send, exchange)
+
+    async def _answer_warm(self, route: str, warm: Warm, method: str, exchange: Exchange, send: Send) -> None:
+        headers = warm.headers + self._headers(exchange)
+        await send({"type": "http.response.start", "status": warm.status, "headers": headers})
+        await send({"type": "http.response.body", "body": warm.body})
+        exchange.gathered.cache = "near"
+        self._recording.warm(method, route, warm.status, exchange.gathered, perf_counter() - exchange.started)
+
+    async def _answer_traced(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange, span: Span) -> None:
+        with use_span(span, end_on_exit=True):
+            await self._answer(scope, receive, send, exchange)
+            route = route_of(scope)
+            span.update_name(f"{scope['method']} {route}")
+            span.set_attributes(
+                {"http.request.method": scope["method"], "http.route": route, "http.response.status_code": exchange.status}
+            )
+            if exchange.status >= InternalError.status:
+                span.set_status(Status(StatusCode.ERROR))
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
+        async def send_complete(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                exchange.status = message["status"]
+                given = {name for name, _ in message["headers"]}
+                added = [header for header in self._headers(exchange) if header[0] not in given]
+                message = {**message, "headers": [*message["headers"], *added]}
+            await send(message)
+
+        with facts.gathering(exchange.gathered):
+            problem = await self._run(scope, receive, send_complete)
+            if problem is not None and not exchange.status:
+                await problem_answer(problem)(scope, receive, send_complete)
+            seconds = perf_counter() - exchange.started
+            self._recording.request(scope["method"], route_of(scope), exchange.status, exchange.gathered, seconds)
+
+    async def _run(self, scope: Scope, receive: Receive, send: Send) -> Problem | None:
+        """Run the API under the deadline; gives the problem to answer with when it got no further."""
+        if not self._is_host_known(dict(scope["headers"])):
+            return HostUnknown()
+        try:
+            async with asyncio.timeout(self._rules.deadline_seconds):
+                await self.api(scope, receive, send)
+        except TimeoutError:
+            return DeadlineExceeded()
+        except Exception as error:  # noqa: BLE001 - the last place that can answer
+            # Where and what kind, not the message: drivers write values into theirs.
+            frames = traceback.format_tb(error.__traceback__)
+            logger.error("unexpected error", extra={"error_type": type(error).__name__, "stack": "".join(frames[-8:])})  # noqa: TRY400
+            return InternalError()
+        return None
+
+    def _headers(self, exchange: Exchange) -> RawHeaders:
+        headers = [*self._rules.headers, (b"x-request-id", exchange.gathered.request_id.encode())]
+        return [*headers, _CLOSE] if self.lifecycle.is_draining else headers
+
+    def _is_host_known(self, headers: dict[bytes, bytes]) -> bool:
+        hosts = self._rules.trusted_hosts
+        return not hosts or headers.get(b"host", b"").lower().rsplit(b":", 1)[0] in hosts
+
+    def _is_behind_proxy(self, scope: Scope) -> bool:
+        return bool(scope.get("client")) and self._rules.proxies.is_trusted(scope["client"][0])
+
+
+def route_of(scope: Scope) -> str:
+    """Return the template of the route that answered; a path itself may carry ids and worse."""
+    return getattr(scope.get("route"), "path", "none")

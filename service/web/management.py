@@ -1,0 +1,92 @@
+"""The management port: probes and metrics. Never routed publicly."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from time import monotonic, perf_counter
+
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from service.telemetry.metrics import CONTENT_TYPE, Metrics
+
+Check = Callable[[], Awaitable[None]]
+_LOOP_PAUSE_SECONDS = 0.25
+_LOOP_LATE_SECONDS = 2.0
+_CHECK_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Lifecycle:
+    """Where this process is in its life."""
+
+    is_started: bool = False
+    is_draining: bool = False
+    ticked_at: float = field(default_factory=monotonic)
+
+    async def tick_for_ever(self) -> None:
+        """Show that the event loop turns."""
+        while True:
+            self.ticked_at = monotonic()
+            await asyncio.sleep(_LOOP_PAUSE_SECONDS)
+
+    @property
+    def is_responsive(self) -> bool:
+        return monotonic() - self.ticked_at < _LOOP_LATE_SECONDS
+
+
+def create_management(lifecycle: Lifecycle, metrics: Metrics, startup_checks: dict[str, tuple[Check, bool]]) -> Starlette:
+    """Build the application. A start-up check is (question, whether it is required); Redis is reported only."""
+
+    async def startupz(_: Request) -> Response:
+        """Say whether everything this process needs to begin was reached."""
+        results = {name: await _ask(check) for name, (check, _required) in startup_checks.items()}
+        results["started"] = _fact(holds=lifecycle.is_started)
+        required = {name for name, (_check, is_required) in startup_checks.items() if is_required} | {"started"}
+        return _answer(results, required)
+
+    async def readyz(_: Request) -> Response:
+        """Say whether this process takes requests. A store that is away must not empty the Service."""
+        results = {
+            "started": _fact(holds=lifecycle.is_started),
+            "not_draining": _fact(holds=not lifecycle.is_draining),
+            "loop": _fact(holds=lifecycle.is_responsive),
+        }
+        return _answer(results, set(results))
+
+    async def livez(_: Request) -> Response:
+        """Say whether the event loop turns; nothing else deserves a restart."""
+        return _answer({"loop": _fact(holds=lifecycle.is_responsive)}, {"loop"})
+
+    async def exposition(_: Request) -> Response:
+        return Response(metrics.exposition(), media_type=CONTENT_TYPE)
+
+    routes = [Route("/startupz", startupz), Route("/readyz", readyz), Route("/livez", livez)]
+    return Starlette(routes=[*routes, Route("/metrics", exposition)])
+
+
+async def _ask(check: Check) -> dict[str, object]:
+    started = perf_counter()
+    try:
+        async with asyncio.timeout(_CHECK_SECONDS):
+            await check()
+    except Exception as error:  # noqa: BLE001 - a probe reports every failure and never fails itself
+        return {"ok": False, "reason": type(error).__name__, "duration_ms": _since(started)}
+    return {"ok": True, "duration_ms": _since(started)}
+
+
+def _fact(*, holds: bool) -> dict[str, object]:
+    return {"ok": holds}
+
+
+def _answer(results: dict[str, dict[str, object]], required: set[str]) -> Response:
+    is_ok = all(results[name]["ok"] for name in required)
+    body = {"status": "ok" if is_ok else "unavailable", "checks": results}
+    return Response(orjson.dumps(body), 200 if is_ok else 503, media_type="application/json")
+
+
+def _since(started: float) -> float:
+    return round((perf_counter() - started) * 1000, 1)

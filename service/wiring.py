@@ -1,0 +1,147 @@
+"""Builds what one process owns. Everything is made here once and handed on; nothing is global."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import argon2
+
+from service.account.changing_password import ChangingPassword
+from service.changes.announcing import Announce
+from service.changes.following import Following
+from service.changes.hearing import Hearing
+from service.clock import Clock
+from service.keys.rotating import KeyRules, Rotating
+from service.security.access_tokens import AccessTokens, TokenRules
+from service.security.hashing_pool import HashingPool
+from service.security.key_ring import KeyRing
+from service.security.passwords import Passwords
+from service.security.revocations import Revocations
+from service.security.scopes import scopes_of
+from service.security.secrets import Secrets
+from service.sessions.ending import Ending
+from service.sessions.listing import Listing
+from service.sessions.pairs import Pairs
+from service.sessions.records import Lengths
+from service.sessions.refreshing import Refreshing
+from service.sessions.signing_in import SigningIn
+from service.settings import Settings
+from service.storage import Database, Redis
+from service.storage.cache import Cache, CacheRules
+from service.telemetry.metrics import Metrics
+from service.users.listing import Directory
+from service.users.profiles import Profiles
+from service.users.registering import Registering
+from service.users.standing import Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """The two stores and the cache over them."""
+
+    database: Database
+    redis: Redis
+    profiles_cache: Cache
+
+
+@dataclass(frozen=True, slots=True)
+class Security:
+    """Secrets, keys, tokens, passwords, revocations: all in memory."""
+
+    secrets: Secrets
+    ring: KeyRing
+    tokens: AccessTokens
+    passwords: Passwords
+    revocations: Revocations
+    hashing_pool: HashingPool
+
+
+@dataclass(frozen=True, slots=True)
+class Operations:
+    """What the routes and the command line call."""
+
+    registering: Registering
+    profiles: Profiles
+    standing: Standing
+    directory: Directory
+    signing_in: SigningIn
+    refreshing: Refreshing
+    ending: Ending
+    session_listing: Listing
+    changing_password: ChangingPassword
+    rotating: Rotating
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything one process owns."""
+
+    settings: Settings
+    clock: Clock
+    metrics: Metrics
+    stores: Stores
+    security: Security
+    operations: Operations
+    hearing: Hearing
+    following: Following
+
+
+def build(settings: Settings, clock: Clock, metrics: Metrics) -> Parts:
+    """Build everything; nothing is connected yet."""
+    stores = _stores(settings, clock, metrics)
+    security = _security(settings, clock, metrics)
+    hearing = Hearing(stores.profiles_cache, security.revocations)
+    announce = Announce(hearing.hear, stores.redis, metrics.domain)
+    operations = _operations(settings, metrics, stores, security, announce)
+    following = Following(stores.database, stores.redis, hearing.hear, clock, metrics.domain)
+    return Parts(settings, clock, metrics, stores, security, operations, hearing, following)
+
+
+def _stores(settings: Settings, clock: Clock, metrics: Metrics) -> Stores:
+    redis = Redis(settings, metrics.stores)
+    rules = CacheRules(
+        settings.cache_ttl.total_seconds(), settings.near_ttl.total_seconds(), settings.near_entries, settings.near_bytes
+    )
+    return Stores(Database(settings, metrics.stores), redis, Cache("user:1", redis, rules, clock, metrics.stores))
+
+
+def _security(settings: Settings, clock: Clock, metrics: Metrics) -> Security:
+    secrets = Secrets(secret.get_secret_value() for secret in settings.secret_keys)
+    ring = KeyRing()
+    scopes = partial(scopes_of, settings.role_scopes)
+    rules = TokenRules(settings.public_url, settings.audience, settings.access_ttl, settings.token_leeway, scopes)
+    hasher = argon2.PasswordHasher(settings.argon2_iterations, settings.argon2_memory_kib, 1)
+    pool = HashingPool(settings.hash_threads, settings.hash_queue, settings.hash_wait, metrics.hashing)
+    # As long as a token can live: it was issued before its revocation and is forgiven the leeway.
+    kept = settings.access_ttl + 2 * settings.token_leeway
+    return Security(
+        secrets=secrets,
+        ring=ring,
+        tokens=AccessTokens(ring, rules, clock, settings.token_memo),
+        passwords=Passwords(hasher, pool, secrets),
+        revocations=Revocations(clock, kept.total_seconds(), settings.revocation_memory),
+        hashing_pool=pool,
+    )
+
+
+def _operations(
+    settings: Settings, metrics: Metrics, stores: Stores, security: Security, announce: Announce
+) -> Operations:
+    database, passwords, domain = stores.database, security.passwords, metrics.domain
+    lengths = Lengths(settings.session_idle, settings.session_age, settings.refresh_grace)
+    pairs = Pairs(security.tokens, security.secrets)
+    key_rules = KeyRules(
+        settings.token_algorithm, settings.key_lead, settings.key_rotation, settings.access_ttl, settings.token_leeway
+    )
+    shortest = settings.password_min_length
+    return Operations(
+        registering=Registering(database, passwords, settings.registration == "open", shortest),
+        profiles=Profiles(database, stores.profiles_cache, announce),
+        standing=Standing(database, announce),
+        directory=Directory(database),
+        signing_in=SigningIn(database, passwords, pairs, announce, lengths, settings.session_limit, domain),
+        refreshing=Refreshing(database, pairs, announce, lengths, domain),
+        ending=Ending(database, announce, lengths, domain),
+        session_listing=Listing(database, lengths),
+        changing_password=ChangingPassword(database, passwords, pairs, announce, lengths, shortest, domain),
+        rotating=Rotating(database, security.secrets, security.ring, key_rules, announce),
+    )

@@ -1,0 +1,1 @@
+"""What tests say things with: stores, services, people, waiting."""

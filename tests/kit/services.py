@@ -1,0 +1,118 @@
+"""A running replica: the real command, on real ports, spoken to over HTTP."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import httpx
+
+from tests.kit.environment import ROOT, Addresses
+from tests.kit.waiting import until
+
+START_SECONDS = 20.0
+
+
+class Service:
+    """One process of the service. `token=` sends a bearer token, `if_match=` and the like are headers."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, management_port: int, log: Path) -> None:
+        self.process = process
+        self.url = f"http://127.0.0.1:{port}"
+        self.management_url = f"http://127.0.0.1:{management_port}"
+        self.log = log
+        self._client = httpx.AsyncClient(base_url=self.url, timeout=30, limits=httpx.Limits(max_connections=300))
+
+    async def call(
+        self, method: str, path: str, *, token: str | None = None, headers: Mapping[str, str] | None = None, **body: Any
+    ) -> httpx.Response:
+        sent = dict(headers or {})
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        return await self._client.request(method, path, headers=sent, **body)
+
+    async def get(self, path: str, **given: Any) -> httpx.Response:
+        return await self.call("GET", path, **given)
+
+    async def post(self, path: str, **given: Any) -> httpx.Response:
+        return await self.call("POST", path, **given)
+
+    async def put(self, path: str, **given: Any) -> httpx.Response:
+        return await self.call("PUT", path, **given)
+
+    async def patch(self, path: str, **given: Any) -> httpx.Response:
+        return await self.call("PATCH", path, **given)
+
+    async def delete(self, path: str, **given: Any) -> httpx.Response:
+        return await self.call("DELETE", path, **given)
+
+    async def accepts(self, access_token: str) -> bool:
+        """Tell whether an access token is let through; anything but 200 and 401 is an error of the test's subject."""
+        answer = await self.get("/v1/verify", token=access_token)
+        assert answer.status_code in {200, 401}, answer.text
+        return answer.status_code == 200
+
+    async def refuses(self, access_token: str) -> bool:
+        return not await self.accepts(access_token)
+
+    async def metrics(self) -> str:
+        answer = await self._client.get(f"{self.management_url}/metrics")
+        return answer.text
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    def log_lines(self) -> list[str]:
+        return self.log.read_text(encoding="utf-8").splitlines()
+
+    def is_ready(self) -> bool:
+        if self.process.poll() is not None:
+            raise AssertionError(f"the service ended:\n{self.log.read_text()}")
+        try:
+            return httpx.get(f"{self.management_url}/readyz", timeout=1).status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+def free_ports(count: int) -> list[int]:
+    """Find ports that nobody uses now."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [listener.getsockname()[1] for listener in held]
+    for listener in held:
+        listener.close()
+    return ports
+
+
+@asynccontextmanager
+async def running_service(
+    stores: Addresses, log: Path, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Service]:
+    """Start a replica, wait until it is ready, stop it after the block."""
+    port, management_port = free_ports(2)
+    environment = {
+        **stores.environment(),
+        "SIGNET_PORT": str(port),
+        "SIGNET_MANAGEMENT_PORT": str(management_port),
+        **(settings or {}),
+    }
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "service", "serve"], env=environment, cwd=ROOT, stdout=output, stderr=output
+        )
+        service = Service(process, port, management_port, log)
+        try:
+            await asyncio.to_thread(until, service.is_ready, monotonic() + START_SECONDS)
+            yield service
+        finally:
+            await service.close()
+            process.terminate()
+            try:
+                process.wait(15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
