@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
-from typing import cast
+from typing import Any, cast
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -73,6 +73,13 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Envelope:
     return Envelope(api, management, lane, _edge_rules(settings), Telling(tracing, recording, lifecycle))
 
 
+def describe_app(settings: Settings) -> dict[str, Any]:
+    """Describe the API (OpenAPI 3.1) without touching any store."""
+    parts = build(settings, Clock(), new_metrics())
+    recording = Recording(RequestLog(sys.stdout, is_console=True), parts.metrics.http)
+    return create_api(parts, Lifecycle(), recording).openapi()
+
+
 def create_api(parts: Parts, lifecycle: Lifecycle, recording: Recording) -> FastAPI:
     """Build the FastAPI application: routes, refusals, description."""
     settings = parts.settings
@@ -130,13 +137,11 @@ def _gate(parts: Parts) -> Gate:
     async def is_standing(claims: Claims) -> bool:
         return await parts.stores.database.read(sessions.is_standing, claims.session_id, claims.epoch)
 
-    return Gate(
-        parts.security.tokens, parts.security.revocations, parts.clock, lambda: reload_keys(parts), is_standing
-    )
+    return Gate(parts.security.tokens, parts.security.revocations, parts.clock, lambda: reload_keys(parts), is_standing)
 
 
 def _fast_lane(parts: Parts, gate: Gate) -> FastLane:
-    """The two hottest answers, when all they need is in memory."""
+    """Fill the lane with the two hottest answers, for when all they need is in memory."""
 
     def own_profile(claims: Claims) -> Warm | None:
         entry = parts.operations.profiles.find_near(claims.user_id)
@@ -182,16 +187,16 @@ def _startup_checks(parts: Parts) -> dict[str, tuple[Check, bool]]:
 
 def _add_refusals(api: FastAPI) -> None:
     async def refuse(_: Request, error: Exception) -> Response:
-        return problem_answer(cast(Problem, error))
+        return problem_answer(cast("Problem", error))
 
     async def refuse_oauth(_: Request, error: Exception) -> Response:
-        return service.oauth.routes.oauth_refusal(cast(OAuthProblem, error))
+        return service.oauth.routes.oauth_refusal(cast("OAuthProblem", error))
 
     async def refuse_invalid(_: Request, error: Exception) -> Response:
-        return problem_answer(problem_of_validation(cast(RequestValidationError, error)))
+        return problem_answer(problem_of_validation(cast("RequestValidationError", error)))
 
     async def refuse_http(_: Request, error: Exception) -> Response:
-        return problem_answer(problem_of_http(cast(HTTPException, error)))
+        return problem_answer(problem_of_http(cast("HTTPException", error)))
 
     async def refuse_away(_: Request, error: Exception) -> Response:
         return problem_answer(Overloaded() if isinstance(error, DatabaseBusy) else StoreAway())

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import signal
 from types import FrameType
 from typing import Any
 
@@ -70,7 +69,7 @@ class Worker(UvicornWorker):
 class QuietLogger(Logger):
     """Leaves formatting to the root logger, like every other logger here."""
 
-    def setup(self, cfg: Any) -> None:  # noqa: ANN401 - gunicorn's signature
+    def setup(self, _cfg: Any) -> None:  # noqa: ANN401 - gunicorn's signature
         self.loglevel = logs.LEVELS["info"]
         for logger in (self.error_log, self.access_log):
             logger.handlers.clear()
@@ -82,7 +81,7 @@ class Application(BaseApplication):
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
 
     def load_config(self) -> None:
         settings = self.settings
@@ -98,8 +97,9 @@ class Application(BaseApplication):
             "proc_name": "signet",
             "control_socket_disable": True,
         }
+        cfg: Any = self.cfg
         for name, value in chosen.items():
-            self.cfg.set(name, value)
+            cfg.set(name, value)
 
     def load(self) -> Envelope:
         return create_app(self.settings)
@@ -108,4 +108,4 @@ class Application(BaseApplication):
 def serve(settings: Settings) -> None:
     """Serve until a signal ends it."""
     logs.set_up(settings.log_format, settings.log_level)
-    Application(settings).run()
+    Application(settings).run()  # type: ignore[no-untyped-call]

@@ -96,34 +96,50 @@ RoleScopes = Annotated[dict[str, list[str]], AfterValidator(check_roles)]
 class Settings(BaseSettings):
     """All settings. The environment variable is the field's name in capitals behind `SIGNET_`."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, populate_by_name=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="ignore", frozen=True, populate_by_name=True, hide_input_in_errors=True
+    )
 
     mode: Literal["production", "development"] = Field(
-        "production", description="`production` refuses to start with weak secrets or open doors; `make up` sets `development`."
+        "production",
+        description="`production` refuses to start with weak secrets or open doors; `make up` sets `development`.",
     )
-    host: Annotated[str, BeforeValidator(refuse_service_link)] = Field("0.0.0.0", description="Address to listen on; `::` for IPv6.")  # noqa: S104
+    host: Annotated[str, BeforeValidator(refuse_service_link)] = Field(
+        "0.0.0.0",  # noqa: S104 - a container listens on all of its addresses
+        description="Address to listen on; `::` for IPv6.",
+    )
     port: Port = Field(8000, description="Port of the public API.")
     management_port: Port = Field(9000, description="Port of probes and metrics; never route it publicly.")
     workers: int = Field(1, ge=1, le=64, description="Worker processes in this pod; scale by pods first.")
     public_url: Annotated[str, AfterValidator(check_public_url)] = Field(
-        description="Address clients use: issuer of tokens, `Location` headers, discovery. Never taken from the Host header."
+        description="Address clients use: issuer of tokens, `Location`, discovery. Never taken from the Host header."
     )
     audience: str = Field("signet", min_length=1, description="`aud` of access tokens.")
     role_scopes: RoleScopes = Field(
         default_factory=lambda: {"admin": ["users:read", "users:write"]},
-        description="Which scopes a role carries, as JSON: `{\"admin\": [\"users:write\"]}`.",
+        description='Which scopes a role carries, as JSON: `{"admin": ["users:write"]}`.',
     )
 
-    database_url: PostgresUrl = Field(description="`postgresql://user:password@host/database`, with the usual `sslmode` and `sslrootcert`.")
+    database_url: PostgresUrl = Field(
+        description="`postgresql://user:password@host/database`, with the usual `sslmode` and `sslrootcert`."
+    )
     database_url_file: Path | None = Field(None, description="File that holds it; read again at each connect.")
     database_direct_url: PostgresUrl | None = Field(None, description="Address past a pooler, for migrations only.")
     database_direct_url_file: Path | None = Field(None, description="File that holds it.")
-    database_pooler: Literal["none", "transaction"] = Field("none", description="`transaction` when PgBouncer in transaction mode stands between.")
+    database_pooler: Literal["none", "transaction"] = Field(
+        "none", description="`transaction` when PgBouncer in transaction mode stands between."
+    )
     database_pool: int = Field(10, ge=1, le=200, description="Connections of one worker, beside one for changes.")
-    database_wait: Duration = Field(timedelta(milliseconds=300), description="How long a request may wait for a connection.")
+    database_wait: Duration = Field(
+        timedelta(milliseconds=300), description="How long a request may wait for a connection."
+    )
     database_timeout: Duration = Field(timedelta(seconds=2), description="Deadline of one statement.")
-    database_connect_timeout: Duration = Field(timedelta(milliseconds=800), description="Deadline of opening a connection.")
-    slow_query: Duration = Field(timedelta(milliseconds=200), description="Statements slower than this are logged by name.")
+    database_connect_timeout: Duration = Field(
+        timedelta(milliseconds=800), description="Deadline of opening a connection."
+    )
+    slow_query: Duration = Field(
+        timedelta(milliseconds=200), description="Statements slower than this are logged by name."
+    )
     redis_url: RedisUrl = Field(description="`redis://:password@host:6379/0`, or `rediss://` for TLS.")
     redis_url_file: Path | None = Field(None, description="File that holds it.")
     redis_timeout: Duration = Field(timedelta(milliseconds=100), description="Deadline of one Redis command.")
@@ -131,7 +147,9 @@ class Settings(BaseSettings):
     secret_keys: Secrets = Field(description="Secrets of at least 32 random characters: the first writes, all read.")
     secret_keys_file: Path | None = Field(None, description="File that holds them, one a line.")
 
-    registration: Literal["closed", "open"] = Field("closed", description="`open` lets anybody register; answers 201 or 409, so it tells which addresses exist.")
+    registration: Literal["closed", "open"] = Field(
+        "closed", description="`open` lets anybody register; answers 201 or 409, so it tells which addresses exist."
+    )
     password_min_length: int = Field(8, ge=8, le=64, description="Shortest password accepted, in characters.")
     argon2_memory_kib: int = Field(19456, ge=7168, le=1048576, description="Memory of one password hash, in KiB.")
     argon2_iterations: int = Field(2, ge=1, le=20, description="Passes of one password hash.")
@@ -140,41 +158,79 @@ class Settings(BaseSettings):
     hash_wait: Duration = Field(timedelta(seconds=2), description="How long a password hash may wait; past it 503.")
 
     access_ttl: Duration = Field(timedelta(minutes=10), le=timedelta(hours=1), description="Life of an access token.")
-    token_leeway: Duration = Field(timedelta(seconds=5), le=timedelta(seconds=60), description="Clock difference forgiven when verifying.")
+    token_leeway: Duration = Field(
+        timedelta(seconds=5), le=timedelta(seconds=60), description="Clock difference forgiven when verifying."
+    )
     token_algorithm: Literal["ES256", "RS256"] = Field("ES256", description="Algorithm of new signing keys.")
-    refresh_grace: Duration = Field(timedelta(seconds=30), le=timedelta(seconds=120), description="How long a rotated refresh token is answered with its successor.")
-    session_idle: Duration = Field(timedelta(days=30), description="A session ends when it was not refreshed for this long.")
+    refresh_grace: Duration = Field(
+        timedelta(seconds=30),
+        le=timedelta(seconds=120),
+        description="How long a rotated refresh token is answered with its successor.",
+    )
+    session_idle: Duration = Field(
+        timedelta(days=30), description="A session ends when it was not refreshed for this long."
+    )
     session_age: Duration = Field(timedelta(days=90), description="A session ends at this age.")
     session_limit: int = Field(100, ge=1, description="Sessions a user may have; the oldest ends.")
     step_up_age: Duration = Field(timedelta(minutes=5), description="How recent a sign-in must be to close an account.")
-    key_rotation: Duration = Field(timedelta(days=30), description="Age at which a signing key gets a successor; 0 rotates by command only.")
-    key_lead: Duration = Field(timedelta(hours=24), ge=timedelta(minutes=10), description="How long a new key is published before it signs.")
+    key_rotation: Duration = Field(
+        timedelta(days=30), description="Age at which a signing key gets a successor; 0 rotates by command only."
+    )
+    key_lead: Duration = Field(
+        timedelta(hours=24), ge=timedelta(minutes=10), description="How long a new key is published before it signs."
+    )
 
     cache_ttl: Duration = Field(timedelta(minutes=5), description="Life of an entry in the shared cache (Redis).")
     near_ttl: Duration = Field(timedelta(seconds=30), description="Life of an entry in the near cache (this process).")
     near_entries: int = Field(50_000, ge=0, description="Entries of the near cache; 0 turns it off.")
     near_bytes: int = Field(32 * 2**20, ge=0, description="Bytes of the near cache.")
     token_memo: int = Field(50_000, ge=0, description="Verified tokens remembered in this process.")
-    revocation_memory: int = Field(200_000, ge=1, description="Revocations kept in memory; past it a request asks Postgres.")
-    changes_poll: Duration = Field(timedelta(milliseconds=500), gt=timedelta(0), description="Pause between two polls of `changes`.")
+    revocation_memory: int = Field(
+        200_000, ge=1, description="Revocations kept in memory; past it a request asks Postgres."
+    )
+    changes_poll: Duration = Field(
+        timedelta(milliseconds=500), gt=timedelta(0), description="Pause between two polls of `changes`."
+    )
 
     request_timeout: Duration = Field(timedelta(seconds=10), description="Deadline of one request.")
     body_limit: int = Field(65_536, ge=1024, description="Largest request body, in bytes.")
     trusted_hosts: Words = Field(default_factory=list, description="Host names answered to; empty answers to all.")
-    cors_origins: Words = Field(default_factory=list, description="Origins that browsers may call from; none by default.")
+    cors_origins: Words = Field(
+        default_factory=list, description="Origins that browsers may call from; none by default."
+    )
     cors_credentials: bool = Field(default=False, description="Whether those origins may send credentials.")
-    proxy_header: str = Field("", description="Header that holds the client's address, such as `X-Forwarded-For`; empty trusts none.")
-    trusted_proxies: Words = Field(default_factory=list, description="Networks of proxies in front, as CIDR; read right to left past them.")
+    proxy_header: str = Field(
+        "", description="Header that holds the client's address, such as `X-Forwarded-For`; empty trusts none."
+    )
+    trusted_proxies: Words = Field(
+        default_factory=list, description="Networks of proxies in front, as CIDR; read right to left past them."
+    )
     drain: Duration = Field(timedelta(seconds=5), description="How long a worker goes on serving after SIGTERM.")
-    shutdown_timeout: Duration = Field(timedelta(seconds=15), description="How long requests in flight may take after that.")
+    shutdown_timeout: Duration = Field(
+        timedelta(seconds=15), description="How long requests in flight may take after that."
+    )
     limits: Literal["on", "off"] = Field("on", description="`off` turns every rate limit off.")
-    limits_off_is_intended: bool = Field(default=False, description="Second switch that production asks for when limits are off.")
+    limits_off_is_intended: bool = Field(
+        default=False, description="Second switch that production asks for when limits are off."
+    )
     log_format: Literal["json", "console"] = Field("json", description="`console` is for people.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Level of lifecycle logs.")
-    otlp_endpoint: str = Field("", validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT", description="Where traces go; setting it turns tracing on.")
-    otlp_traces_endpoint: str = Field("", validation_alias="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", description="The same, for traces alone.")
-    trace_ratio: float = Field(0.01, ge=0, le=1, validation_alias="OTEL_TRACES_SAMPLER_ARG", description="Share of requests traced when no trusted parent decides.")
-    data_dir: Path = Field(Path(".signet"), description="Data of the local stores and `admin-password`; used by `make up` alone.")
+    otlp_endpoint: str = Field(
+        "", validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT", description="Where traces go; setting it turns tracing on."
+    )
+    otlp_traces_endpoint: str = Field(
+        "", validation_alias="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", description="The same, for traces alone."
+    )
+    trace_ratio: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        validation_alias="OTEL_TRACES_SAMPLER_ARG",
+        description="Share of requests traced when no trusted parent decides.",
+    )
+    data_dir: Path = Field(
+        Path(".signet"), description="Data of the local stores and `admin-password`; used by `make up` alone."
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -199,7 +255,8 @@ class Settings(BaseSettings):
     def _refuse_in_production(self) -> None:
         if any(not is_strong(secret.get_secret_value()) for secret in self.secret_keys):
             raise ValueError(
-                "SIGNET_SECRET_KEYS: each secret needs at least 32 random characters; make one with: openssl rand -base64 48"
+                "SIGNET_SECRET_KEYS: each secret needs at least 32 random characters; "
+                "make one with: openssl rand -base64 48"
             )
         if self.limits == "off" and not self.limits_off_is_intended:
             raise ValueError("SIGNET_LIMITS=off needs SIGNET_LIMITS_OFF_IS_INTENDED=true in production")

@@ -99,7 +99,10 @@ def build(settings: Settings, clock: Clock, metrics: Metrics) -> Parts:
 def _stores(settings: Settings, clock: Clock, metrics: Metrics) -> Stores:
     redis = Redis(settings, metrics.stores)
     rules = CacheRules(
-        settings.cache_ttl.total_seconds(), settings.near_ttl.total_seconds(), settings.near_entries, settings.near_bytes
+        settings.cache_ttl.total_seconds(),
+        settings.near_ttl.total_seconds(),
+        settings.near_entries,
+        settings.near_bytes,
     )
     return Stores(Database(settings, metrics.stores), redis, Cache("user:1", redis, rules, clock, metrics.stores))
 

@@ -1,4 +1,4 @@
-"""What every test stands on: real stores, two real replicas, people with accounts. State is emptied, not rolled back."""
+"""What every test stands on: real stores, two real replicas, people. State is emptied, not rolled back."""
 
 import os
 import secrets
@@ -27,7 +27,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator
 @pytest.fixture(scope="session")
 def worker_id(request: pytest.FixtureRequest) -> str:
     """Name of the xdist worker, also without xdist."""
-    return getattr(request.config, "workerinput", {}).get("workerid", "main")
+    return str(getattr(request.config, "workerinput", {}).get("workerid", "main"))
 
 
 @pytest.fixture(scope="session")

@@ -33,6 +33,8 @@ LOAD = statement(
         FROM (SELECT 1) o LEFT JOIN changes c ON c.created_at > clock_timestamp() - CAST(:kept AS interval)
     """),
 )
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
     """One poll's answer: the changes, and where the next poll goes on."""
@@ -64,7 +66,7 @@ async def load(connection: Connection, kept: timedelta) -> Heard:
     return _heard((await connection.execute(LOAD, {"kept": kept})).all())
 
 
-def _heard(rows: Sequence[Row[Any]]) -> Heard:
+def _heard(rows: Sequence[Row[*tuple[Any, ...]]]) -> Heard:
     changes = [Change(Kind(row.kind), row.subject, row.value) for row in rows if row.kind is not None]
     first = rows[0]
     return Heard(changes, first.snapshot, first.started_at, first.now)

@@ -16,7 +16,9 @@ def list_keys() -> None:
     stored = with_parts(lambda parts: parts.operations.rotating.listed())
     for key in stored:
         until = key.retired_at.isoformat(timespec="seconds") if key.retired_at else "-"
-        click.echo(f"{key.key_id}  {key.algorithm}  signs from {key.active_at.isoformat(timespec='seconds')}  gone {until}")
+        click.echo(
+            f"{key.key_id}  {key.algorithm}  signs from {key.active_at.isoformat(timespec='seconds')}  gone {until}"
+        )
 
 
 @keys.command()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -41,7 +42,7 @@ def dev(watch: Path) -> None:
     from watchfiles import PythonFilter, run_process  # noqa: PLC0415 - a development tool, absent in the image
 
     settings_or_exit()
-    run_process(watch, target=[sys.executable, "-m", "service", "serve"], watch_filter=PythonFilter())
+    run_process(watch, target=shlex.join([sys.executable, "-m", "service", "serve"]), watch_filter=PythonFilter())
 
 
 @cli.command("migrate")
@@ -75,7 +76,7 @@ def check() -> None:
 @cli.command()
 def openapi() -> None:
     """Print the OpenAPI description. Needs no store and no settings."""
-    from service.app import create_app  # noqa: PLC0415
+    from service.app import describe_app  # noqa: PLC0415
 
     settings = Settings(
         mode="development",
@@ -84,7 +85,7 @@ def openapi() -> None:
         redis_url="redis://localhost",
         secret_keys=["only-for-the-description-never-used"],
     )
-    click.echo(json.dumps(create_app(settings).api.openapi(), indent=2))
+    click.echo(json.dumps(describe_app(settings), indent=2))
 
 
 cli.add_command(keys)

@@ -24,7 +24,7 @@ Answer = TypeVar("Answer")
 def settings_or_exit() -> Settings:
     """Read the settings, or say in a sentence each what is wrong with them and exit with 2."""
     try:
-        settings = Settings()  # type: ignore[call-arg]  # the environment fills it
+        settings = Settings()
     except ValidationError as error:
         for item in error.errors():
             click.echo(f"signet: {_sentence(dict(item))}", err=True)

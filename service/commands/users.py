@@ -29,7 +29,9 @@ def users() -> None:
 @users.command()
 @click.argument("email")
 @click.option("--role", "roles", multiple=True, help="Give this role; may be repeated.")
-@click.option("--password-file", type=click.Path(path_type=Path), help="File with the password; - reads standard input.")
+@click.option(
+    "--password-file", type=click.Path(path_type=Path), help="File with the password; - reads standard input."
+)
 @click.option("--if-absent", is_flag=True, help="An existing account is no error; it is never changed nor promoted.")
 def create(email: str, roles: tuple[str, ...], password_file: Path | None, *, if_absent: bool) -> None:
     """Create a user with a verified address. Without a file the password is random and shown once."""

@@ -45,7 +45,8 @@ RESEAL = statement(
     update(SigningKey).where(SigningKey.kid == bindparam("key_id")).values(sealed_private=bindparam("sealed")),
 )
 DROP_RETIRED = statement(
-    "keys.drop_retired", delete(SigningKey).where(SigningKey.retired_at < func.clock_timestamp()).returning(SigningKey.kid)
+    "keys.drop_retired",
+    delete(SigningKey).where(SigningKey.retired_at < func.clock_timestamp()).returning(SigningKey.kid),
 )
 
 

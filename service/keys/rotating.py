@@ -135,5 +135,6 @@ class Rotating:
             return self.secrets.open(key.sealed_private, key.key_id)
         except SecretUnknown as error:
             raise KeyUnreadable(
-                f"signing key {key.key_id} can't be decrypted with any of SIGNET_SECRET_KEYS; add the secret that sealed it"
+                f"signing key {key.key_id} can't be decrypted with any of SIGNET_SECRET_KEYS; "
+                "add the secret that sealed it"
             ) from error

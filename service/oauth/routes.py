@@ -58,7 +58,7 @@ async def exchange_token(
 @router.api_route("/v1/verify", methods=OTHER_METHODS, include_in_schema=False)
 @router.api_route("/v1/verify/{rest:path}", methods=["GET", *OTHER_METHODS], include_in_schema=False)
 async def verify(caller: SignedIn, scope: ScopeAsked = None) -> Response:
-    """Tell a gateway whether to let a request pass: 200 with X-Signet-* headers, 401, or 403 when `scope` is missing."""
+    """Tell a gateway whether a request may pass: 200 with X-Signet-* headers, 401, or 403 for want of `scope`."""
     if scope is not None and scope not in caller.scopes:
         raise ScopeMissing(headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'})
     return warm_answer(rendering.verified(caller))

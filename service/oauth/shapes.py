@@ -11,7 +11,7 @@ class TokenAnswer(BaseModel):
     """A token answer (RFC 6749, 5.1)."""
 
     access_token: str
-    token_type: Literal["Bearer"] = "Bearer"
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - RFC 6750's word
     expires_in: int
     refresh_token: str
 

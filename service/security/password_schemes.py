@@ -26,7 +26,9 @@ def find_scheme(password_hash: str) -> str | None:
     """
     if match := _ARGON2.fullmatch(password_hash):
         memory, passes, lanes = int(match["memory"]), int(match["passes"]), int(match["lanes"])
-        is_bounded = 8 * lanes <= memory <= _MOST_MEMORY_KIB and 1 <= passes <= _MOST_PASSES and 1 <= lanes <= _MOST_LANES
+        is_bounded = (
+            8 * lanes <= memory <= _MOST_MEMORY_KIB and 1 <= passes <= _MOST_PASSES and 1 <= lanes <= _MOST_LANES
+        )
         return f"argon2{match['kind']}${memory},{passes},{lanes}" if is_bounded else None
     if match := _BCRYPT.fullmatch(password_hash):
         cost = int(match["cost"])

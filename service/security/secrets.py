@@ -60,7 +60,7 @@ class Secrets:
         return [_digest(key, parts) for key in self._digest_keys]
 
     def lot(self, text: str) -> float:
-        """A number in 0..1 that is always the same for the same text, and that nobody else can predict."""
+        """Draw a number in 0..1: always the same for the same text, and nobody else can predict it."""
         return int.from_bytes(_digest(self._lottery_key, (text.encode(),))[:8]) / 2**64
 
     def seal(self, plain: bytes, name: str) -> bytes:

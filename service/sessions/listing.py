@@ -27,9 +27,7 @@ class Listing:
         more = len(rows) > size
         return shown, (shown[-1].created_at, shown[-1].id) if more else None
 
-    async def page_of(
-        self, owner: UUID, after: Position | None, size: int
-    ) -> tuple[list[SessionRow], Position | None]:
+    async def page_of(self, owner: UUID, after: Position | None, size: int) -> tuple[list[SessionRow], Position | None]:
         """Read a page of somebody else's sessions, for an admin; an unknown id is not found."""
         if await self.database.read(users.find_epoch, owner) is None:
             raise UserNotFound

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Interval, Text, bindparam, func, insert, literal_column, select, text, update
+from sqlalchemy import Interval, Label, Text, bindparam, func, insert, literal_column, select, text, update
 
 from service.storage import Connection
 from service.storage.statements import statement
@@ -80,10 +80,10 @@ LAST_USED = func.coalesce(Session.rotated_at, Session.created_at)
 EXPIRES = func.least(
     Session.created_at + bindparam("age", type_=Interval), LAST_USED + bindparam("idle", type_=Interval)
 ).label("expires_at")
-_ROLES = literal_column(
+_ROLES: Label[list[str]] = literal_column(
     "ARRAY(SELECT r.role FROM user_roles r WHERE r.user_id = sessions.user_id ORDER BY r.role)"
 ).label("roles")
-_EPOCH = literal_column("(SELECT u.epoch FROM users u WHERE u.id = sessions.user_id)").label("epoch")
+_EPOCH: Label[int] = literal_column("(SELECT u.epoch FROM users u WHERE u.id = sessions.user_id)").label("epoch")
 SIGNING = (
     Session.id,
     Session.user_id,
@@ -112,8 +112,9 @@ _still_the_same = (
     )
     .with_for_update(read=True)
 )
-_live = literal_column(
-    "(SELECT count(*) FROM sessions s WHERE s.user_id = sessions.user_id AND s.ended_at IS NULL)"
+# The statement does not see its own row: one more than it counts.
+_live: Label[int] = literal_column(
+    "1 + (SELECT count(*) FROM sessions s WHERE s.user_id = sessions.user_id AND s.ended_at IS NULL)"
 ).label("live")
 START = statement(
     "sessions.start",
@@ -231,7 +232,5 @@ async def find_device(connection: Connection, session_id: UUID) -> str | None:
 
 
 async def is_standing(connection: Connection, session_id: UUID, epoch: int) -> bool:
-    """Ask the truth about an access token: is its session running and its epoch not outdated?"""
+    """Ask the truth about an access token: is its session running, its epoch not outdated."""
     return await connection.scalar(IS_STANDING, {"session_id": session_id, "epoch": epoch}) is not None
-
-

@@ -95,13 +95,13 @@ async def spend(connection: Connection, presented: Presented, lengths: Lengths) 
     return Refreshed(_unwritten(row), Signing(*row[:9]))
 
 
-def _written(row: Row[Any], presented: Presented) -> Outcome:
+def _written(row: Row[*tuple[Any, ...]], presented: Presented) -> Outcome:
     if row.ended_at is not None:
         return Outcome.REPLAYED
     return Outcome.MOVED if row.generation == presented.generation else Outcome.ROTATED
 
 
-def _unwritten(row: Row[Any]) -> Outcome:
+def _unwritten(row: Row[*tuple[Any, ...]]) -> Outcome:
     """Say why nothing was written: in this order, all before a replay could be meant."""
     if row.ended_at is not None:
         return Outcome.ENDED
@@ -110,4 +110,3 @@ def _unwritten(row: Row[Any]) -> Outcome:
     if row.status != "active":
         return Outcome.INACTIVE
     return Outcome.REPEATED if row.is_recent and row.is_within_grace else Outcome.UNSETTLED
-

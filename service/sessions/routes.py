@@ -1,10 +1,10 @@
 """HTTP for /v1/sessions: sign in, refresh, list, end; and for admins, the sessions of a user."""
 
 from datetime import datetime
+from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from typing import Annotated, Literal
 
 from service.errors import Forbidden, Overloaded
 from service.security.claims import Claims
@@ -77,9 +77,7 @@ async def refresh(request: Request, body: Refresh) -> Response:
 
 
 @router.get("/v1/sessions", response_model=SessionPage, responses=refusals(*NOBODY, CursorMalformed, RequestInvalid))
-async def list_own_sessions(
-    request: Request, caller: SignedIn, cursor: Cursor = None, limit: Limit = 50
-) -> Response:
+async def list_own_sessions(request: Request, caller: SignedIn, cursor: Cursor = None, limit: Limit = 50) -> Response:
     """List one's running sessions, newest first."""
     rows, behind = await listing(request).page(caller.user_id, _position(cursor, caller.user_id), limit)
     return json_answer(_page(rows, behind, caller.user_id, caller))
@@ -92,9 +90,7 @@ async def sign_out(request: Request, caller: SignedIn) -> Response:
     return no_content()
 
 
-@router.delete(
-    "/v1/sessions/{session_id}", status_code=204, responses=refusals(*NOBODY, SessionNotFound, NotFound)
-)
+@router.delete("/v1/sessions/{session_id}", status_code=204, responses=refusals(*NOBODY, SessionNotFound, NotFound))
 async def end_session(request: Request, session_id: UUID, caller: SignedIn) -> Response:
     """End one of the caller's sessions; its access tokens are refused on every replica within a second."""
     await ending(request).end_one(caller.user_id, session_id, Cause.OWNER)

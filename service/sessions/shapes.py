@@ -11,7 +11,13 @@ from service.users.shapes import Body, RawPassword, check_text
 Device = Annotated[
     str, StringConstraints(min_length=1, max_length=200), AfterValidator(check_text), Field(examples=["Ada's laptop"])
 ]
-RawRefreshToken = Annotated[str, Field(max_length=512, examples=["v1.1f0c9a52.0198f3c2a7bb7d10a2b4c6d8e0f1a2b3.0.q3Jh5yZ0cWm8sT1vKx4Lr7Nf2Pd9Bg6Ua5Ey8Hw3QoI"])]
+RawRefreshToken = Annotated[
+    str,
+    Field(
+        max_length=512,
+        examples=["v1.1f0c9a52.0198f3c2a7bb7d10a2b4c6d8e0f1a2b3.0.q3Jh5yZ0cWm8sT1vKx4Lr7Nf2Pd9Bg6Ua5Ey8Hw3QoI"],
+    ),
+]
 
 
 class NewSession(Body):
@@ -21,7 +27,9 @@ class NewSession(Body):
     password: RawPassword
     device: Device | None = Field(None, description="A name the user will recognise in the list of sessions.")
     known_device: RawRefreshToken | None = Field(
-        None, description="Any earlier refresh token of this account: lets its owner in while others guess.", examples=[None]
+        None,
+        description="Any earlier refresh token of this account: lets its owner in while others guess.",
+        examples=[None],
     )
 
 
@@ -43,7 +51,7 @@ class PairSession(BaseModel):
 class TokenPair(BaseModel):
     """An access token and the refresh token that gets the next one. Lives are seconds."""
 
-    token_type: Literal["Bearer"] = "Bearer"
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - RFC 6750's word
     access_token: str
     expires_in: int
     refresh_token: str

@@ -21,6 +21,7 @@ from service.sessions.records import Lengths, Signing
 from service.sessions.shapes import NewSession, TokenPair
 from service.storage import Database, DatabaseAway
 from service.telemetry.metrics import DomainMetrics
+from service.users import change_records
 from service.users import records as users
 from service.users.emails import NotAnEmail, email_key
 from service.users.records import Credentials
@@ -88,7 +89,7 @@ class SigningIn:
         try:
             password_hash = await self.passwords.hash(raw_password, address)
             async with self.database.begin() as connection:
-                await users.rehash(connection, seen, password_hash, find_scheme(password_hash) or "")
+                await change_records.rehash(connection, seen, password_hash, find_scheme(password_hash) or "")
         except (Overloaded, DatabaseAway):
             logger.info("a password hash stays as it is until the next sign-in")
 

@@ -42,7 +42,7 @@ class CacheRules:
 
 
 class Cache:
-    """Reads through near cache, shared cache and loader. Bytes below a key's least version are a miss in either tier."""
+    """Reads through near cache, shared cache and loader. Bytes below a key's least version are a miss in both."""
 
     def __init__(self, name: str, redis: Redis, rules: CacheRules, clock: Clock, metrics: StoreMetrics) -> None:
         self._name = name

@@ -8,6 +8,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 from uuid import uuid4
 
 import asyncpg
+from asyncpg.exceptions import InterfaceError as DriverError
+from asyncpg.exceptions import PostgresError
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -73,7 +75,7 @@ class Database:
 
     @asynccontextmanager
     async def apart(self) -> AsyncIterator[AsyncConnection]:
-        """A connection of its own, outside the pool, committing each statement: for the poll of changes."""
+        """Open a connection outside the pool that commits each statement: for the poll of changes."""
         with _translated():
             async with self._apart.connect() as connection:
                 yield await connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -130,17 +132,19 @@ class Database:
 
     async def _connect(self, *_: object, **__: object) -> asyncpg.Connection:
         settings = self._settings
-        return await asyncpg.connect(
+        connection: asyncpg.Connection = await asyncpg.connect(
             settings.database_dsn(),
             timeout=settings.database_connect_timeout.total_seconds(),
             command_timeout=settings.database_timeout.total_seconds(),
             server_settings=_server_settings(settings),
+            # SQLAlchemy prepares and keeps statements itself.
             statement_cache_size=0,
         )
+        return connection
 
 
 def _server_settings(settings: Settings) -> dict[str, str]:
-    """The same deadlines on the server's side; a pooler would refuse them as unknown start-up parameters."""
+    """Set the same deadlines on the server's side; a pooler would refuse them as unknown start-up parameters."""
     if settings.database_pooler == "transaction":
         return {"application_name": "signet"}
     return {
@@ -171,7 +175,7 @@ def _translated() -> Iterator[None]:
         if error.connection_invalidated or isinstance(error, InterfaceError) or _is_away(error.orig):
             raise DatabaseAway from error
         raise
-    except (OSError, TimeoutError, PoolTimeout, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (OSError, TimeoutError, PoolTimeout, PostgresError, DriverError) as error:
         raise DatabaseAway from error
 
 

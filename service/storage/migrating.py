@@ -11,6 +11,7 @@ from time import monotonic
 import asyncpg
 from alembic import command
 from alembic.config import Config
+from asyncpg.exceptions import PostgresError
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
@@ -44,7 +45,9 @@ async def migrate(settings: Settings, patience: timedelta) -> str:
     """Bring the schema to this build's level; says in a sentence what was done."""
     await _wait_for_postgres(settings, patience)
     engine = create_async_engine(
-        "postgresql+asyncpg://", poolclass=NullPool, connect_args={"async_creator_fn": lambda *_, **__: _connect(settings)}
+        "postgresql+asyncpg://",
+        poolclass=NullPool,
+        connect_args={"async_creator_fn": lambda *_, **__: _connect(settings)},
     )
     # The common case takes no lock: a hundred pods may ask at once.
     if await _find_fault(engine) is None:
@@ -101,7 +104,7 @@ async def _wait_for_postgres(settings: Settings, patience: timedelta) -> None:
     while True:
         try:
             await (await _connect(settings)).close()
-        except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        except (OSError, TimeoutError, PostgresError) as error:
             if monotonic() > deadline:
                 raise PostgresNotReached(type(error).__name__) from error
             logger.info("waiting for Postgres", extra={"reason": type(error).__name__})
@@ -111,8 +114,9 @@ async def _wait_for_postgres(settings: Settings, patience: timedelta) -> None:
 
 
 async def _connect(settings: Settings) -> asyncpg.Connection:
-    return await asyncpg.connect(
+    connection: asyncpg.Connection = await asyncpg.connect(
         settings.direct_dsn(),
         timeout=settings.database_connect_timeout.total_seconds(),
         server_settings={"application_name": "signet migrate", "lock_timeout": str(_LOCK_TIMEOUT_MS)},
     )
+    return connection

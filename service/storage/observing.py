@@ -31,7 +31,7 @@ class Observer:
         self._metrics = metrics
         self._slow_seconds = slow_seconds
 
-    def before(  # noqa: PLR0913 - the signature is SQLAlchemy's
+    def before(
         self,
         _connection: Connection,
         _cursor: DBAPICursor,
@@ -47,7 +47,7 @@ class Observer:
         context.__dict__["signet_started"] = (name, perf_counter(), statement_span(name))
         return f"{sql} /*action='{name}'*/", parameters
 
-    def after(  # noqa: PLR0913 - the signature is SQLAlchemy's
+    def after(
         self,
         _connection: Connection,
         _cursor: DBAPICursor,

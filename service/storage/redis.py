@@ -44,7 +44,8 @@ class Redis:
         self._metrics = metrics
 
     async def get(self, key: str) -> bytes | None:
-        return await self._ask("get", lambda: self._client.get(key))
+        value = await self._ask("get", lambda: self._client.get(key))
+        return value.encode() if isinstance(value, str) else value
 
     async def set(self, key: str, value: bytes, ttl_ms: int) -> None:
         await self._ask("set", lambda: self._client.set(key, value, px=ttl_ms))
@@ -53,11 +54,11 @@ class Redis:
         await self._ask("publish", lambda: self._client.publish(channel, message))
 
     async def ping(self) -> None:
-        await self._ask("ping", lambda: self._client.ping())
+        await self._ask("ping", self._client.ping)
 
     @asynccontextmanager
     async def subscribed(self, channel: str) -> AsyncIterator[PubSub]:
-        """A subscription on a connection of its own; raises RedisAway when it can't be had or breaks."""
+        """Subscribe on a connection of its own; raises RedisAway when it can't be had or breaks."""
         subscription = self._client.pubsub(ignore_subscribe_messages=True)
         try:
             async with asyncio.timeout(2 * self._seconds):

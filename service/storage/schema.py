@@ -25,7 +25,7 @@ async def find_fault(connection: AsyncConnection) -> str | None:
     if row is None:
         return "the database has no schema yet: run `python -m service migrate`"
     if row.schema_level < NEEDED_LEVEL:
-        return f"the schema is at level {row.schema_level}, this build needs {NEEDED_LEVEL}: run `python -m service migrate`"
+        return f"the schema is at level {row.schema_level}, not {NEEDED_LEVEL}: run `python -m service migrate`"
     if row.compatible_from > NEEDED_LEVEL:
-        return f"the schema serves builds from level {row.compatible_from} on, this build is of level {NEEDED_LEVEL}: upgrade it"
+        return f"the schema needs builds of level {row.compatible_from}, this one is of {NEEDED_LEVEL}: upgrade it"
     return None

@@ -11,7 +11,11 @@ import orjson
 from service.telemetry import facts
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-_STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {"message", "asctime", "color_message"}
+_STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {
+    "message",
+    "asctime",
+    "color_message",
+}
 
 
 class JsonFormatter(logging.Formatter):
@@ -90,5 +94,6 @@ def _json_line(line: dict[str, Any]) -> str:
 def _console_line(line: dict[str, Any]) -> str:
     return (
         f"{line['time'][11:19]} {line['status']} {line['method']} {line['route']} "
-        f"{line['duration_ms']:.1f} ms {line.get('problem', '')}".rstrip() + "\n"
+        f"{line['duration_ms']:.1f} ms {line.get('problem', '')}".rstrip()
+        + "\n"
     )

@@ -42,7 +42,10 @@ class HashingMetrics:
         )
         self.depth = Gauge("signet_hash_queue_depth", "Password hashes that wait for a thread.", registry=registry)
         self.rejected = Counter(
-            "signet_hash_rejected", "Password hashes refused: the queue was full or late.", ("reason",), registry=registry
+            "signet_hash_rejected",
+            "Password hashes refused: the queue was full or late.",
+            ("reason",),
+            registry=registry,
         )
 
 
@@ -58,7 +61,9 @@ class StoreMetrics:
             registry=registry,
         )
         self.pool_in_use = Gauge("signet_database_pool_in_use", "Connections in use.", registry=registry)
-        self.pool_waiting = Gauge("signet_database_pool_waiting", "Requests that wait for a connection.", registry=registry)
+        self.pool_waiting = Gauge(
+            "signet_database_pool_waiting", "Requests that wait for a connection.", registry=registry
+        )
         self.pool_timeouts = Counter(
             "signet_database_pool_timeouts", "Requests that waited for a connection in vain.", registry=registry
         )
@@ -77,14 +82,22 @@ class DomainMetrics:
         self.sign_ins = Counter("signet_sign_ins", "Sign-ins by outcome.", ("outcome",), registry=registry)
         self.refreshes = Counter("signet_refreshes", "Refreshes by outcome.", ("outcome",), registry=registry)
         self.secret_unknown = Counter(
-            "signet_refresh_secret_unknown", "Refresh tokens that name a secret no longer configured.", registry=registry
+            "signet_refresh_secret_unknown",
+            "Refresh tokens that name a secret no longer configured.",
+            registry=registry,
         )
-        self.sessions_ended = Counter("signet_sessions_ended", "Sessions ended, by cause.", ("cause",), registry=registry)
+        self.sessions_ended = Counter(
+            "signet_sessions_ended", "Sessions ended, by cause.", ("cause",), registry=registry
+        )
         self.announcements_lost = Counter(
-            "signet_announcements_lost", "Changes that could not be announced by Redis and wait for the poll.", registry=registry
+            "signet_announcements_lost",
+            "Changes that could not be announced by Redis and wait for the poll.",
+            registry=registry,
         )
         self.changes_age = Gauge(
-            "signet_changes_last_poll_timestamp_seconds", "When changes were last read from Postgres.", registry=registry
+            "signet_changes_last_poll_timestamp_seconds",
+            "When changes were last read from Postgres.",
+            registry=registry,
         )
         self.changes_seen = Counter("signet_changes_seen", "Changes heard, by way.", ("way",), registry=registry)
         self.clock_offset = Gauge(

@@ -6,7 +6,6 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from service.errors import Forbidden
-from service.settings import ROLE_PATTERN
 from service.users import rendering
 from service.users.change_records import Edit
 from service.users.listing import Directory, Filters
@@ -15,12 +14,12 @@ from service.users.problems import IfMatchMissing, LastAdmin, UserClosed, UserNo
 from service.users.profiles import Profiles
 from service.users.records import UserRow
 from service.users.requests import expected, expected_or_refuse
-from service.users.shapes import Roles, Status, Suspension, User, UserEdit, UserPage
+from service.users.shapes import Roles, Suspension, User, UserEdit, UserPage, UserQuery
 from service.users.standing import Standing
 from service.web.bodies import StrictRoute
 from service.web.caller import Admin
 from service.web.conditions import IfMatch, IfNoneMatch, is_none_match
-from service.web.paging import Cursor, CursorMalformed, Limit, read_cursor, write_cursor
+from service.web.paging import CursorMalformed, read_cursor, write_cursor
 from service.web.problems import NotFound, RequestInvalid, TokenInvalid, TokenMissing
 from service.web.rendering import json_answer, no_content, not_modified, refusals, warm_answer
 
@@ -28,10 +27,6 @@ router = APIRouter(prefix="/v1/users", tags=["users (admin)"], route_class=Stric
 
 NOT_ADMIN = (TokenMissing, TokenInvalid, Forbidden)
 NOT_THERE = (UserNotFound, NotFound)
-Search = Annotated[str | None, Query(min_length=2, max_length=100, description="Beginning of a word of address or name.")]
-EmailFilter = Annotated[str | None, Query(max_length=254, description="The whole address.")]
-RoleFilter = Annotated[str | None, Query(pattern=f"^{ROLE_PATTERN}$", description="Only users with this role.")]
-StatusFilter = Annotated[Status | None, Query(description="Only users in this state.")]
 
 
 def directory(request: Request) -> Directory:
@@ -50,20 +45,10 @@ def standing(request: Request) -> Standing:
 
 
 @router.get("", response_model=UserPage, responses=refusals(*NOT_ADMIN, CursorMalformed, RequestInvalid))
-async def list_users(  # noqa: PLR0913 - one parameter for each filter of the query
-    request: Request,
-    _: Admin,
-    search: Search = None,
-    email: EmailFilter = None,
-    role: RoleFilter = None,
-    status: StatusFilter = None,
-    cursor: Cursor = None,
-    limit: Limit = 50,
-) -> Response:
+async def list_users(request: Request, _: Admin, query: Annotated[UserQuery, Query()]) -> Response:
     """Find users, a page at a time: newest first, or in order of the matching word when `search` is given."""
-    filters = Filters(search, email, role, status)
-    after = _position(cursor, filters)
-    users, behind = await directory(request).page(filters, after, limit)
+    filters = Filters(query.search, query.email, query.role, query.status)
+    users, behind = await directory(request).page(filters, _position(query.cursor, filters), query.limit)
     next_cursor = write_cursor(repr(filters), str(behind.user_id), behind.term or "") if behind else None
     return json_answer(UserPage(items=[rendering.wire(user) for user in users], next_cursor=next_cursor))
 
@@ -120,9 +105,7 @@ async def reinstate_user(request: Request, user_id: UUID, caller: Admin) -> Resp
     response_model=User,
     responses=refusals(*NOT_ADMIN, *NOT_THERE, UserClosed, LastAdmin, VersionStale, has_body=True),
 )
-async def set_roles(
-    request: Request, user_id: UUID, body: Roles, caller: Admin, if_match: IfMatch = None
-) -> Response:
+async def set_roles(request: Request, user_id: UUID, body: Roles, caller: Admin, if_match: IfMatch = None) -> Response:
     """Give a user exactly these roles. Access tokens of the former roles are refused within a second."""
     return _user(await standing(request).set_roles(user_id, caller.user_id, body.roles, expected(if_match)))
 

@@ -120,7 +120,7 @@ REPLACE_PASSWORD = statement(
         password_version=User.password_version + 1,
         epoch=User.epoch + 1,
     )
-    .returning(User.epoch, ROLES),
+    .returning(User.epoch),
 )
 REHASH = statement(
     "users.rehash",
@@ -179,7 +179,8 @@ async def replace_password(connection: Connection, seen: Credentials, password_h
         "hash": password_hash,
         "scheme": scheme,
     }
-    return await connection.scalar(REPLACE_PASSWORD, parameters)
+    row = (await connection.execute(REPLACE_PASSWORD, parameters)).one_or_none()
+    return row.epoch if row else None
 
 
 async def rehash(connection: Connection, verified: Credentials, password_hash: str, scheme: str) -> None:
@@ -204,5 +205,3 @@ async def is_active_admin(connection: Connection, user_id: UUID) -> bool:
 
 async def has_active_admin(connection: Connection) -> bool:
     return bool(await connection.scalar(HAS_ADMIN))
-
-

@@ -26,9 +26,7 @@ class Directory:
 
     database: Database
 
-    async def page(
-        self, filters: Filters, after: Position | None, size: int
-    ) -> tuple[list[UserRow], Position | None]:
+    async def page(self, filters: Filters, after: Position | None, size: int) -> tuple[list[UserRow], Position | None]:
         """Read a page and the position behind it, None on the last."""
         try:
             question = _question(filters)

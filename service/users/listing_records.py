@@ -54,7 +54,7 @@ async def page(
 
 
 @cache
-def _page(*has: bool) -> Select[Any]:
+def _page(*has: bool) -> Select[*tuple[Any, ...]]:
     """Build the statement of one combination of filters; there are 32."""
     has_search, has_email, has_role, has_status, has_position = has
     if has_search:
@@ -72,12 +72,12 @@ def _page(*has: bool) -> Select[Any]:
     return statement("users.page", built.limit(bindparam("size")))
 
 
-def _by_id(*, has_position: bool) -> Select[Any]:
+def _by_id(*, has_position: bool) -> Select[*tuple[Any, ...]]:
     built = select(*WIRE, literal_column("NULL")).order_by(User.id.desc())
     return built.where(User.id < bindparam("after_id")) if has_position else built
 
 
-def _by_role(*, has_position: bool) -> Select[Any]:
+def _by_role(*, has_position: bool) -> Select[*tuple[Any, ...]]:
     built = (
         select(*WIRE, literal_column("NULL"))
         .join(UserRole, UserRole.user_id == User.id)
@@ -87,7 +87,7 @@ def _by_role(*, has_position: bool) -> Select[Any]:
     return built.where(UserRole.user_id < bindparam("after_id")) if has_position else built
 
 
-def _by_search(*, has_position: bool) -> Select[Any]:
+def _by_search(*, has_position: bool) -> Select[*tuple[Any, ...]]:
     """In order of term. A user with several fitting terms is shown at the first one only."""
     earlier = aliased(UserTerm)
     is_repeat = exists().where(

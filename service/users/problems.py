@@ -63,4 +63,3 @@ class IfMatchMissing(Problem):
 
     status, code, title = 428, "if_match_missing", "If-Match is required."
     detail = "Send the ETag you read as If-Match."
-

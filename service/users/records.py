@@ -11,7 +11,6 @@ from sqlalchemy import (
     Row,
     Text,
     bindparam,
-    func,
     literal_column,
     select,
     text,
@@ -23,6 +22,7 @@ from service.storage import Connection
 from service.storage.statements import statement
 from service.storage.tables import User, UserRole, UserTerm
 from service.users.terms import terms_of
+
 
 @dataclass(frozen=True, slots=True)
 class UserRow:
@@ -86,9 +86,7 @@ CREDENTIALS_BY_KEY = statement(
 )
 CREDENTIALS_BY_ID = statement("users.credentials_by_id", _credentials.where(User.id == bindparam("user_id")))
 EPOCH = statement("users.epoch", select(User.epoch).where(User.id == bindparam("user_id")))
-ADD = statement(
-    "users.add", insert(User).on_conflict_do_nothing(index_elements=[User.email_key]).returning(User.id)
-)
+ADD = statement("users.add", insert(User).on_conflict_do_nothing(index_elements=[User.email_key]).returning(User.id))
 ADD_ROLES = statement("users.add_roles", insert(UserRole).on_conflict_do_nothing())
 ADD_TERMS = statement("users.add_terms", insert(UserTerm).on_conflict_do_nothing())
 
@@ -169,5 +167,5 @@ async def add_terms(connection: Connection, user_id: UUID, email: str | None, di
         await connection.execute(ADD_TERMS, terms)
 
 
-def user_row(row: Row[Any] | None) -> UserRow | None:
+def user_row(row: Row[*tuple[Any, ...]] | None) -> UserRow | None:
     return UserRow(*row) if row else None

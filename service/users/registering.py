@@ -7,6 +7,7 @@ from uuid_utils.compat import uuid7
 
 from service.audit import records as audit
 from service.audit.events import Event, Kind
+from service.errors import Forbidden
 from service.idempotency import records as idempotency
 from service.idempotency.promise import Promise, same_or_refuse
 from service.security.password_schemes import find_scheme
@@ -23,7 +24,6 @@ from service.users.problems import (
 )
 from service.users.records import NewRow, UserRow
 from service.users.shapes import NewUser
-from service.errors import Forbidden
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,5 +113,5 @@ class Registering:
 
 
 def _refuse(problem: UserNotFound) -> UserRow:
-    """Closed again between the commit and the look."""
+    """Refuse: it was closed again between the commit and the look."""
     raise problem

@@ -18,7 +18,7 @@ def wire(row: UserRow) -> User:
         email_verified=row.email_verified,
         display_name=row.display_name,
         roles=row.roles,
-        status=row.status,  # type: ignore[arg-type]  # a check constraint knows the three words
+        status=row.status,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

@@ -97,9 +97,7 @@ async def read_own_profile(request: Request, caller: SignedIn, if_none_match: If
     response_model=User,
     responses=refusals(*NOBODY, UserNotFound, UserClosed, VersionStale, IfMatchMissing, has_body=True),
 )
-async def edit_own_profile(
-    request: Request, body: ProfileEdit, caller: SignedIn, if_match: IfMatch = None
-) -> Response:
+async def edit_own_profile(request: Request, body: ProfileEdit, caller: SignedIn, if_match: IfMatch = None) -> Response:
     """Change one's own profile; `If-Match` with the ETag that was read keeps changes of others."""
     edit = Edit(sets_name="display_name" in body.model_fields_set, name=body.display_name)
     version = expected_or_refuse(if_match)

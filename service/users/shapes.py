@@ -63,16 +63,39 @@ class UserPage(BaseModel):
     next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null on the last one.")
 
 
+class UserQuery(BaseModel):
+    """Which users, and which page of them."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    search: Annotated[str, AfterValidator(check_text)] | None = Field(
+        None, min_length=2, max_length=100, description="Beginning of a word of address or name."
+    )
+    email: Annotated[str, AfterValidator(check_text)] | None = Field(
+        None, max_length=254, description="The whole address."
+    )
+    role: Role | None = Field(None, description="Only users with this role.")
+    status: Status | None = Field(None, description="Only users in this state.")
+    cursor: str | None = Field(None, max_length=1000, description="`next_cursor` of the page before.")
+    limit: int = Field(50, ge=1, le=100, description="Most items of a page.")
+
+
 class NewUser(Body):
     """Register. Everything below `display_name` may be given by an admin only."""
 
     email: Email
-    password: RawPassword | None = Field(None, description="Required, unless an admin gives `password_hash`.", examples=["correct horse battery"])
+    password: RawPassword | None = Field(
+        None, description="Required, unless an admin gives `password_hash`.", examples=["correct horse battery"]
+    )
     display_name: DisplayName | None = Field(None, examples=["Ada Lovelace"])
-    roles: Annotated[list[Role], Field(max_length=32)] | None = Field(None, description="Admins only.", examples=[["support"]])
+    roles: Annotated[list[Role], Field(max_length=32)] | None = Field(
+        None, description="Admins only.", examples=[["support"]]
+    )
     email_verified: bool | None = Field(None, description="Admins only.", examples=[None])
     password_hash: Annotated[str, Field(max_length=512)] | None = Field(
-        None, description="Admins only: an argon2 or bcrypt hash from another system; it is upgraded at the next sign-in.", examples=[None]
+        None,
+        description="Admins only: an argon2 or bcrypt hash from another system; it is upgraded at the next sign-in.",
+        examples=[None],
     )
 
     @property
@@ -102,4 +125,6 @@ class Roles(Body):
 class Suspension(Body):
     """Why a user is suspended; only the audit trail keeps it."""
 
-    reason: Annotated[str, StringConstraints(max_length=500), AfterValidator(check_text)] | None = Field(None, examples=["abuse report"])
+    reason: Annotated[str, StringConstraints(max_length=500), AfterValidator(check_text)] | None = Field(
+        None, examples=["abuse report"]
+    )

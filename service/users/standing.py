@@ -96,7 +96,7 @@ async def _is_admin_in_turn(connection: Connection, user_id: UUID) -> bool:
 
 
 async def _refuse_without_admin(connection: Connection, *, was_admin: bool) -> None:
-    """Raised inside the block on purpose: what would leave nobody in charge is rolled back."""
+    """Raise inside the block on purpose: what would leave nobody in charge is rolled back."""
     if was_admin and not await change_records.has_active_admin(connection):
         raise LastAdmin
 

@@ -4,10 +4,11 @@ from typing import Annotated
 
 from fastapi import Header
 
-IfMatch = Annotated[str | None, Header(description='The `ETag` that was read, or `*`.', examples=['"1.1"'])]
+IfMatch = Annotated[str | None, Header(description="The `ETag` that was read, or `*`.", examples=['"1.1"'])]
 IfNoneMatch = Annotated[str | None, Header(description="The `ETag` of the copy at hand; 304 if it is current.")]
 IdempotencyKeyHeader = Annotated[
-    str | None, Header(alias="Idempotency-Key", description="Makes a repeat harmless for 24 hours: a UUID, for example.")
+    str | None,
+    Header(alias="Idempotency-Key", description="Makes a repeat harmless for 24 hours: a UUID, for example."),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Facts about a request that the edge establishes: the client's address, the request id, the headers of every answer."""
+"""What the edge knows of a request: the client's address, the request id, the headers of every answer."""
 
 import re
 from collections.abc import Sequence

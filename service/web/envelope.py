@@ -101,7 +101,11 @@ class Envelope:
             route = route_of(scope)
             span.update_name(f"{scope['method']} {route}")
             span.set_attributes(
-                {"http.request.method": scope["method"], "http.route": route, "http.response.status_code": exchange.status}
+                {
+                    "http.request.method": scope["method"],
+                    "http.route": route,
+                    "http.response.status_code": exchange.status,
+                }
             )
             if exchange.status >= InternalError.status:
                 span.set_status(Status(StatusCode.ERROR))

@@ -38,7 +38,9 @@ class Lifecycle:
         return monotonic() - self.ticked_at < _LOOP_LATE_SECONDS
 
 
-def create_management(lifecycle: Lifecycle, metrics: Metrics, startup_checks: dict[str, tuple[Check, bool]]) -> Starlette:
+def create_management(
+    lifecycle: Lifecycle, metrics: Metrics, startup_checks: dict[str, tuple[Check, bool]]
+) -> Starlette:
     """Build the application. A start-up check is (question, whether it is required); Redis is reported only."""
 
     async def startupz(_: Request) -> Response:

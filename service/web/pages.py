@@ -15,7 +15,9 @@ router = APIRouter(include_in_schema=False)
 
 def all_problems() -> dict[str, type[Problem]]:
     """List every problem the service knows, by code."""
-    return {problem.code: problem for problem in sorted(_below(Problem), key=lambda problem: (problem.status, problem.code))}
+    return {
+        problem.code: problem for problem in sorted(_below(Problem), key=lambda problem: (problem.status, problem.code))
+    }
 
 
 def _below(problem: type[Problem]) -> Iterator[type[Problem]]:

@@ -34,7 +34,7 @@ class SignInTooOld(Problem):
 
 
 class BodyMalformed(Problem):
-    """The body is not the JSON (or form) it claims to be: a syntax error, a key given twice, a number without bounds."""
+    """The body is not the JSON or form it claims to be: a syntax error, a key given twice, a number without end."""
 
     status, code, title = 400, "body_malformed", "The body can't be read."
 

@@ -59,14 +59,12 @@ def problem_body(problem: Problem) -> dict[str, Any]:
 
 def problem_answer(problem: Problem) -> Response:
     facts.current().problem = problem.code
-    return Response(
-        orjson.dumps(problem_body(problem)), problem.status, {**NO_STORE, **problem.headers}, PROBLEM_TYPE
-    )
+    return Response(orjson.dumps(problem_body(problem)), problem.status, {**NO_STORE, **problem.headers}, PROBLEM_TYPE)
 
 
 def refusals(*problems: type[Problem], has_body: bool = False) -> dict[int | str, dict[str, Any]]:
     """Describe to OpenAPI every problem of an operation, by status, each with an example that validates."""
-    listed = [*problems, StoreAway, DeadlineExceeded, InternalError]
+    listed: list[type[Problem]] = [*problems, StoreAway, DeadlineExceeded, InternalError]
     if has_body:
         listed += [BodyMalformed, BodyTooLarge, MediaTypeUnsupported, RequestInvalid]
     described: dict[int | str, dict[str, Any]] = {}

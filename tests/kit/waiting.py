@@ -4,9 +4,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable
 from time import monotonic
-from typing import ParamSpec
 
-Arguments = ParamSpec("Arguments")
 _PAUSE_SECONDS = 0.01
 
 
@@ -19,11 +17,13 @@ def until(condition: Callable[[], bool], deadline: float) -> None:
 
 
 async def eventually(
-    condition: Callable[Arguments, Awaitable[bool]], *arguments: Arguments.args, within: float, **named: Arguments.kwargs
+    condition: Callable[..., Awaitable[bool]],
+    *arguments: object,
+    within: float,
 ) -> float:
     """Ask again until it holds; gives the seconds it took, fails after `within`, which is a promise of the product."""
     began = monotonic()
-    while not await condition(*arguments, **named):
+    while not await condition(*arguments):
         assert monotonic() - began < within, f"{condition} did not come to hold within {within} s"
         await asyncio.sleep(_PAUSE_SECONDS)
     return monotonic() - began

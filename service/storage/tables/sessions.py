@@ -14,7 +14,9 @@ class Session(Table):
 
     __tablename__ = "sessions"
     __table_args__ = (
-        Index("ix_sessions_user_id_created_at_live", "user_id", "created_at", postgresql_where=text("ended_at IS NULL")),
+        Index(
+            "ix_sessions_user_id_created_at_live", "user_id", "created_at", postgresql_where=text("ended_at IS NULL")
+        ),
         Index(None, "created_at"),
     )
 
