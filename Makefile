@@ -24,7 +24,8 @@ up: install-local ## Run Signet with its own PostgreSQL and Valkey until Ctrl-C
 	@$(IN_VENV) local
 
 test: install-development ## Run every test that is fast enough for each commit
-	@$(IN_VENV) pytest -n $(PYTEST_PROCESSES) --maxprocesses=$(PYTEST_PROCESSES_AT_MOST) $(ARGUMENTS)
+	@$(IN_VENV) pytest -n $(PYTEST_PROCESSES) --maxprocesses=$(PYTEST_PROCESSES_AT_MOST) \
+		--dist=loadgroup $(ARGUMENTS)
 
 check: install-development ## Run the linters, the types and the rules about the code itself
 	@$(IN_VENV) ruff check service tests local

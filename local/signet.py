@@ -89,6 +89,9 @@ def environment(wishes: Wishes, folder: Folder, urls: Mapping[str, str]) -> dict
         "SIGNET_MANAGEMENT_PORT": str(wishes.management_port),
         "SIGNET_PUBLIC_URL": wishes.address,
         "SIGNET_SECRET_KEYS": folder.secret("secret-keys"),
+        "SIGNET_LOG_FORMAT": "console",
+        # No balancer has to look elsewhere before the service may end.
+        "SIGNET_DRAIN": "0",
         **urls,
     }
     chosen = {name: value for name, value in ours.items() if not wishes.names(name)}
@@ -111,7 +114,7 @@ class Signet:
         self.folder.secret(ADMIN_PASSWORD)
         file = str(self.folder.path / ADMIN_PASSWORD)
         words = ("users", "create", ADMIN, "--role", "admin", "--password-file", file, "--if-absent")
-        return "created" in self._run(*words, within=60).lower()
+        return any(line.startswith("created ") for line in self._run(*words, within=60).splitlines())
 
     def server(self, wishes: Wishes) -> Server:
         """Describe the service as a server that writes to our terminal."""
@@ -129,7 +132,8 @@ class Signet:
     def _run(self, *words: str, within: float) -> str:
         done = children.run(self._command(*words), self.folder, self.patience, within=within)
         if done.exit_code != 0:
-            raise CannotStart(f"`python -m service {words[0]}` failed: {done.last_line}")
+            reason = done.last_line.removeprefix("signet: ").removeprefix("Error: ")
+            raise CannotStart(f"`python -m service {words[0]}` has refused: {reason}")
         return done.output
 
     def _command(self, *words: str, last_signal: signal.Signals = signal.SIGTERM) -> Command:

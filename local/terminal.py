@@ -47,15 +47,20 @@ class Terminal:
         return self._coloured(BOLD, text)
 
     @contextmanager
-    def step(self, doing: str, done: str = "") -> Iterator[Step]:
-        """Say what is being done, and when the block is through, what has been done and how long it took."""
+    def step(self, doing: str, done: str = "", *, is_alone: bool = True) -> Iterator[Step]:
+        """Say what is being done, and when the block is through, what has been done and how long it took.
+
+        The second takes the place of the first on a terminal, where nobody else writes meanwhile.
+        """
         step, began = Step(done or doing), time.monotonic()
-        self.progress(doing)
+        if is_alone:
+            self.progress(doing)
+        else:
+            self.say(f"  {doing} ..." if self.is_live else f"{doing} ...")
         yield step
         took = self._coloured(DIM, f"({time.monotonic() - began:.1f} s)")
-        self.say(
-            f"{CLEAR_LINE}{self._coloured(GREEN, '✓')} {step.done} {took}" if self.is_live else f"{step.done} {took}"
-        )
+        mark = f"{CLEAR_LINE if is_alone else ''}{self._coloured(GREEN, '✓')} " if self.is_live else ""
+        self.say(f"{mark}{step.done} {took}")
 
     def progress(self, doing: str) -> None:
         """Say what is being done now, in place of what was said before where the terminal can."""

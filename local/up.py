@@ -84,12 +84,14 @@ def _postgres(folder: Folder, terminal: Terminal, patience: Patience) -> Iterato
 def _shown(server: Server, terminal: Terminal) -> Iterator[Server]:
     """Start a server for a block, stop it afterwards, and say both."""
     try:
-        with terminal.step(f"Starting {server.name}", f"{server.name} answers at {_place(server)}"):
+        done = f"{server.name} answers at {_place(server)}"
+        with terminal.step(f"Starting {server.name}", done, is_alone=server.log is not None):
             server.start()
         yield server
     finally:
         if server.is_running:
-            with terminal.step(f"Stopping {server.name}", f"{server.name} has stopped"):
+            done = f"{server.name} has stopped"
+            with terminal.step(f"Stopping {server.name}", done, is_alone=server.log is not None):
                 server.stop()
 
 

@@ -1,8 +1,10 @@
-"""The simplest clients of both stores, and waiting, for the tests of this folder."""
+"""The simplest clients of both stores, waiting, and cleaning up, for the tests of this folder."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import closing
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 import asyncpg
 import redis
@@ -31,3 +33,12 @@ def ask_valkey(url: str, *words: str, within: float = 5) -> object:
 
 def eventually(condition: Callable[[], bool], *, within: float) -> None:
     assert Patience().until(condition, within=within), f"not within {within} s"
+
+
+@contextmanager
+def tidied(folder: Path) -> Iterator[Path]:
+    """Use a data folder for a block; for root without user namespaces PostgreSQL's data lie outside and go too."""
+    yield folder
+    data = folder / "postgres"
+    if data.is_symlink():
+        shutil.rmtree(data.readlink().parent, ignore_errors=True)

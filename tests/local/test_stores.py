@@ -11,6 +11,8 @@ from local.refusals import CannotStart
 from local.stores import Stores, running
 from tests.local.clients import ask, ask_valkey
 
+pytestmark = pytest.mark.xdist_group("stores that crash")
+
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
@@ -25,7 +27,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
 
 
 @pytest.fixture
-def stores(shared: Stores) -> Stores:
+def both(shared: Stores) -> Stores:
     """Both stores up, whatever the test before did to them."""
     for server in (shared.postgres, shared.valkey):
         server.thaw()
@@ -33,93 +35,93 @@ def stores(shared: Stores) -> Stores:
     return shared
 
 
-def test_postgres_is_the_real_one_and_the_service_owns_its_database_only(stores: Stores) -> None:
-    assert ask(stores.postgres.url, "SELECT current_setting('server_version_num')::int / 10000") == 18
-    assert ask(stores.postgres.url, "SELECT current_user || ' ' || current_database()") == "signet signet"
-    assert ask(stores.postgres.url, "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = 'signet'") is False
+def test_postgres_is_the_real_one_and_the_service_owns_its_database_only(both: Stores) -> None:
+    assert ask(both.postgres.url, "SELECT current_setting('server_version_num')::int / 10000") == 18
+    assert ask(both.postgres.url, "SELECT current_user || ' ' || current_database()") == "signet signet"
+    assert ask(both.postgres.url, "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = 'signet'") is False
 
 
-def test_the_superuser_may_read_the_statistics_of_statements(stores: Stores) -> None:
-    assert ask(stores.superuser_url, "SELECT usesuper FROM pg_user WHERE usename = current_user") is True
-    assert ask(stores.superuser_url, "SELECT count(*) > 0 FROM pg_stat_statements") is True
+def test_the_superuser_may_read_the_statistics_of_statements(both: Stores) -> None:
+    assert ask(both.superuser_url, "SELECT usesuper FROM pg_user WHERE usename = current_user") is True
+    assert ask(both.superuser_url, "SELECT count(*) > 0 FROM pg_stat_statements") is True
 
 
-def test_case_is_unicodes_and_order_is_that_of_code_points(stores: Stores) -> None:
-    assert ask(stores.postgres.url, "SELECT lower('ÄÉ') || ('Z' < 'a')::text") == "äétrue"
+def test_case_is_unicodes_and_order_is_that_of_code_points(both: Stores) -> None:
+    assert ask(both.postgres.url, "SELECT lower('ÄÉ') || ('Z' < 'a')::text") == "äétrue"
 
 
-def test_settings_of_the_caller_reach_both_servers(stores: Stores) -> None:
-    assert ask(stores.postgres.url, "SHOW max_connections") == "33"
-    assert ask(stores.postgres.url, "SHOW work_mem") == "5MB"
-    assert ask_valkey(stores.valkey.url, "CONFIG", "GET", "maxmemory") == {"maxmemory": str(77 * 2**20)}
+def test_settings_of_the_caller_reach_both_servers(both: Stores) -> None:
+    assert ask(both.postgres.url, "SHOW max_connections") == "33"
+    assert ask(both.postgres.url, "SHOW work_mem") == "5MB"
+    assert ask_valkey(both.valkey.url, "CONFIG", "GET", "maxmemory") == {"maxmemory": str(77 * 2**20)}
 
 
-def test_nobody_comes_in_without_the_right_password(stores: Stores) -> None:
-    stranger = stores.postgres.url.replace("signet:", "signet:wrong", 1)
+def test_nobody_comes_in_without_the_right_password(both: Stores) -> None:
+    stranger = both.postgres.url.replace("signet:", "signet:wrong", 1)
     with pytest.raises(asyncpg.InvalidPasswordError):
         ask(stranger, "SELECT 1")
     with pytest.raises(redis.AuthenticationError):
-        ask_valkey(stores.valkey.url.replace("://:", "://:wrong"), "PING")
+        ask_valkey(both.valkey.url.replace("://:", "://:wrong"), "PING")
 
 
-def test_what_was_committed_survives_a_crash_of_postgres(stores: Stores) -> None:
-    ask(stores.postgres.url, "CREATE TABLE kept AS SELECT 42 AS answer")
+def test_what_was_committed_survives_a_crash_of_postgres(both: Stores) -> None:
+    ask(both.postgres.url, "CREATE TABLE kept AS SELECT 42 AS answer")
 
-    stores.postgres.kill()
+    both.postgres.kill()
 
-    assert not stores.postgres.is_running
+    assert not both.postgres.is_running
     with pytest.raises(ConnectionRefusedError):
-        ask(stores.postgres.url, "SELECT 1")
-    stores.postgres.start()
-    assert ask(stores.postgres.url, "SELECT answer FROM kept") == 42
+        ask(both.postgres.url, "SELECT 1")
+    both.postgres.start()
+    assert ask(both.postgres.url, "SELECT answer FROM kept") == 42
 
 
-def test_a_killed_valkey_is_gone_and_comes_back_at_its_address(stores: Stores) -> None:
-    stores.valkey.kill()
+def test_a_killed_valkey_is_gone_and_comes_back_at_its_address(both: Stores) -> None:
+    both.valkey.kill()
 
     with pytest.raises(redis.ConnectionError):
-        ask_valkey(stores.valkey.url, "PING")
-    stores.valkey.start()
-    assert ask_valkey(stores.valkey.url, "PING") is True
+        ask_valkey(both.valkey.url, "PING")
+    both.valkey.start()
+    assert ask_valkey(both.valkey.url, "PING") is True
 
 
-def test_a_stopped_server_comes_back_with_the_same_address(stores: Stores) -> None:
-    address = stores.postgres.url
+def test_a_stopped_server_comes_back_with_the_same_address(both: Stores) -> None:
+    address = both.postgres.url
 
-    stores.postgres.stop()
+    both.postgres.stop()
 
-    assert not stores.postgres.is_running
-    stores.postgres.start()
-    assert stores.postgres.url == address
+    assert not both.postgres.is_running
+    both.postgres.start()
+    assert both.postgres.url == address
     assert ask(address, "SELECT 1") == 1
 
 
-def test_a_frozen_postgres_answers_nobody_until_it_is_thawed(stores: Stores) -> None:
-    stores.postgres.freeze()
+def test_a_frozen_postgres_answers_nobody_until_it_is_thawed(both: Stores) -> None:
+    both.postgres.freeze()
 
     with pytest.raises(TimeoutError):
-        ask(stores.postgres.url, "SELECT 1", within=0.5)
-    assert stores.postgres.is_running
-    stores.postgres.thaw()
-    assert ask(stores.postgres.url, "SELECT 1") == 1
+        ask(both.postgres.url, "SELECT 1", within=0.5)
+    assert both.postgres.is_running
+    both.postgres.thaw()
+    assert ask(both.postgres.url, "SELECT 1") == 1
 
 
-def test_a_frozen_valkey_answers_nobody_until_it_is_thawed(stores: Stores) -> None:
-    stores.valkey.freeze()
+def test_a_frozen_valkey_answers_nobody_until_it_is_thawed(both: Stores) -> None:
+    both.valkey.freeze()
 
     with pytest.raises(redis.TimeoutError):
-        ask_valkey(stores.valkey.url, "PING", within=0.5)
-    stores.valkey.thaw()
-    assert ask_valkey(stores.valkey.url, "PING") is True
+        ask_valkey(both.valkey.url, "PING", within=0.5)
+    both.valkey.thaw()
+    assert ask_valkey(both.valkey.url, "PING") is True
 
 
 @pytest.mark.parametrize("step", ["stop", "kill"])
-def test_a_frozen_server_can_still_be_ended(stores: Stores, step: str) -> None:
-    stores.postgres.freeze()
+def test_a_frozen_server_can_still_be_ended(both: Stores, step: str) -> None:
+    both.postgres.freeze()
 
-    getattr(stores.postgres, step)()
+    getattr(both.postgres, step)()
 
-    assert not stores.postgres.is_running
+    assert not both.postgres.is_running
 
 
 def test_durable_data_is_there_the_next_time(folder: Path) -> None:
@@ -134,18 +136,18 @@ def test_durable_data_is_there_the_next_time(folder: Path) -> None:
         assert ask_valkey(stores.valkey.url, "GET", "kept") == "42"
 
 
-def test_passwords_are_in_files_that_only_their_owner_can_read(stores: Stores) -> None:
-    folder = stores.postgres.folder.path
+def test_passwords_are_in_files_that_only_their_owner_can_read(both: Stores) -> None:
+    folder = both.postgres.folder.path
     secret = [path for path in folder.iterdir() if "password" in path.name or path.suffix == ".conf"]
 
     assert len(secret) == 4
     assert {path.stat().st_mode & 0o777 for path in secret} == {0o600}
 
 
-def test_a_folder_in_use_is_refused_to_a_second_program(stores: Stores) -> None:
-    with pytest.raises(CannotStart, match=r"is in use by process \d+"), running(stores.postgres.folder.path):
+def test_a_folder_in_use_is_refused_to_a_second_program(both: Stores) -> None:
+    with pytest.raises(CannotStart, match=r"is in use by process \d+"), running(both.postgres.folder.path):
         pass
-    assert ask(stores.postgres.url, "SELECT 1") == 1
+    assert ask(both.postgres.url, "SELECT 1") == 1
 
 
 def test_data_of_another_major_version_is_left_alone(folder: Path) -> None:
