@@ -120,7 +120,8 @@ class Signet:
         """Describe the service as a server that writes to our terminal."""
         return Server(
             name="Signet",
-            command=self._command("serve", last_signal=signal.SIGQUIT),
+            # Without us nobody waits for its answers, while the next run waits for its port.
+            command=self._command("serve", last_signal=signal.SIGKILL),
             folder=self.folder,
             patience=self.patience,
             is_ready=lambda _: _answers(wishes.reachable_host, wishes.management_port),
