@@ -4,7 +4,7 @@ import asyncio
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
@@ -77,6 +77,10 @@ class Service:
             return httpx.get(f"{self.management_url}/readyz", timeout=1).status_code == 200
         except httpx.TransportError:
             return False
+
+
+# Starts a further replica with the settings it is given, and stops it after the test.
+StartService = Callable[..., Awaitable[Service]]
 
 
 def free_ports(count: int) -> list[int]:

@@ -1,0 +1,85 @@
+"""A user has about as many sessions as the limit says: the oldest end, so a sign-in is never refused for it."""
+
+import asyncio
+
+import asyncpg
+
+from tests.kit.everywhere import accepted_everywhere, refused_everywhere
+from tests.kit.people import Person, SignedIn
+from tests.kit.refreshing import refresh, running_sessions, session_row
+from tests.kit.services import Service, StartService
+
+LIMIT = {"SIGNET_SESSION_LIMIT": "3"}
+
+
+async def test_the_oldest_session_ends_when_there_are_too_many(
+    replicas: tuple[Service, Service], start_service: StartService, ada: Person, database: asyncpg.Connection
+) -> None:
+    bounded = await start_service(**LIMIT)
+    oldest, *others = [await ada.sign_in(f"device {number}", bounded) for number in range(3)]
+    before = await running_sessions(database, ada.id)
+
+    newest = await ada.sign_in("one more", bounded)
+
+    kept = [*others, newest]
+    assert before == {oldest.session_id, *(session.session_id for session in others)}
+    assert await running_sessions(database, ada.id) == {session.session_id for session in kept}
+    assert (await session_row(database, oldest.session_id))["ended_by"] == "too_many"
+    await refused_everywhere((bounded, *replicas), oldest.access_token)
+    assert (await refresh(bounded, oldest.refresh_token)).status_code == 401
+    await accepted_everywhere((bounded, *replicas), *(session.access_token for session in kept))
+
+
+async def test_signing_in_again_and_again_never_passes_the_limit(
+    start_service: StartService, ada: Person, database: asyncpg.Connection
+) -> None:
+    bounded = await start_service(**LIMIT)
+
+    for _ in range(8):
+        newest = await ada.sign_in("phone", bounded)
+
+        running = await running_sessions(database, ada.id)
+        assert newest.session_id in running
+        assert len(running) <= 3
+
+
+async def test_sessions_of_others_do_not_count(
+    start_service: StartService, ada: Person, eve: Person, database: asyncpg.Connection
+) -> None:
+    bounded = await start_service(**LIMIT)
+    phone = await ada.sign_in("phone", bounded)
+
+    for _ in range(5):
+        await eve.sign_in("phone", bounded)
+
+    assert await running_sessions(database, ada.id) == {phone.session_id}
+
+
+async def test_ended_sessions_do_not_count(
+    start_service: StartService, ada: Person, database: asyncpg.Connection
+) -> None:
+    bounded = await start_service(**LIMIT)
+    oldest, ended, third = [await ada.sign_in(f"device {number}", bounded) for number in range(3)]
+    await bounded.delete(f"/v1/sessions/{ended.session_id}", token=oldest.access_token)
+
+    newest = await ada.sign_in("one more", bounded)
+
+    assert await running_sessions(database, ada.id) == {
+        oldest.session_id,
+        third.session_id,
+        newest.session_id,
+    }
+
+
+async def test_sign_ins_in_flight_at_the_limit_all_succeed(
+    start_service: StartService, ada: Person, database: asyncpg.Connection
+) -> None:
+    bounded = await start_service(**LIMIT, SIGNET_HASH_WAIT="30s")
+    body = {"email": ada.email, "password": ada.password}
+
+    answers = await asyncio.gather(*(bounded.post("/v1/sessions", json=body) for _ in range(20)))
+
+    assert len({SignedIn.of(answer).session_id for answer in answers}) == 20
+    assert len(await running_sessions(database, ada.id)) >= 3
+    await ada.sign_in("afterwards", bounded)
+    assert len(await running_sessions(database, ada.id)) == 3
