@@ -96,6 +96,7 @@ def create_api(parts: Parts, lifecycle: Lifecycle, recording: Recording) -> Fast
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
         # The envelope traces and the instrumentator counts; the framework's own would cost and double.
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
     )

@@ -6,33 +6,50 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Request, Response
 
+from service.keys.shapes import KeySet, Metadata
 from service.security.key_ring import KeyRing
 from service.settings import Settings
 from service.web.conditions import IfNoneMatch, is_none_match
 from service.web.fast_lane import Warm
-from service.web.rendering import not_modified, refusals, warm_answer
+from service.web.rendering import not_modified, refusals, says, warm_answer
 
 router = APIRouter(prefix="/.well-known", tags=["discovery"])
 
 JWKS_MAX_AGE_SECONDS = 300
 
 
-@router.get("/jwks.json", response_model=dict[str, Any], responses=refusals())
+def _answers(meaning: str) -> dict[int | str, dict[str, Any]]:
+    cacheable = ("ETag", "Cache-Control")
+    return {200: says(meaning, *cacheable), 304: says("The copy at hand is current.", *cacheable), **refusals()}
+
+
+@router.get("/jwks.json", response_model=KeySet, responses=_answers("The keys."))
 async def read_keys(request: Request, if_none_match: IfNoneMatch = None) -> Response:
-    """Read the public keys (RFC 7517) of all tokens that may be alive, and of the next key."""
+    """Read the public keys.
+
+    The keys of all tokens that may be alive, and the one that signs next (RFC 7517). A new key is published here at
+    least 10 minutes, by default a day, before it signs; so a copy may be kept for as long as `Cache-Control` says.
+    """
     ring: KeyRing = request.app.state.ring
     return _cacheable(ring.jwks, if_none_match)
 
 
-@router.get("/oauth-authorization-server", response_model=dict[str, Any], responses=refusals())
+@router.get("/oauth-authorization-server", response_model=Metadata, responses=_answers("The metadata."))
 async def read_metadata(request: Request, if_none_match: IfNoneMatch = None) -> Response:
-    """Read the authorization server metadata (RFC 8414)."""
+    """Read the authorization server metadata.
+
+    What a library needs to verify our tokens and to refresh them (RFC 8414).
+    """
     return _cacheable(_metadata(request.app.state.settings), if_none_match)
 
 
-@router.get("/openid-configuration", response_model=dict[str, Any], responses=refusals())
+@router.get("/openid-configuration", response_model=Metadata, responses=_answers("The metadata."))
 async def read_openid_configuration(request: Request, if_none_match: IfNoneMatch = None) -> Response:
-    """Read the same document where many libraries look for it. This service is not an OpenID provider."""
+    """Read the same metadata where OpenID libraries look.
+
+    Many libraries that only want the keys look nowhere else. This service is not an OpenID provider: there are no
+    id tokens, and no authorization endpoint.
+    """
     return _cacheable(_metadata(request.app.state.settings), if_none_match)
 
 

@@ -7,64 +7,82 @@ from fastapi import APIRouter, Form, Query, Request, Response
 
 from service.oauth import rendering
 from service.oauth.problems import ClientInvalid, GrantInvalid, GrantUnsupported, OAuthProblem
-from service.oauth.shapes import OAuthRefusal, TokenAnswer
+from service.oauth.shapes import TokenAnswer, TokenRequest
 from service.security.access_tokens import CLIENT_ID
-from service.sessions.problems import RefreshTokenRefused
+from service.sessions.problems import RefreshTokenRefused, RefreshUnsettled
 from service.sessions.refreshing import Refreshing
 from service.web.bodies import StrictRoute
 from service.web.caller import SignedIn
-from service.web.problems import ScopeMissing, TokenInvalid, TokenMissing
-from service.web.rendering import NO_STORE, json_answer, problem_body, refusals, warm_answer
+from service.web.problems import RequestInvalid, ScopeMissing, TokenInvalid, TokenMissing
+from service.web.rendering import NO_STORE, json_answer, problem_body, refusals, says, warm_answer
 
 router = APIRouter(tags=["machines and gateways"], route_class=StrictRoute)
 
 OTHER_METHODS = ["HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
-ScopeAsked = Annotated[str | None, Query(max_length=200, description="Answer 403 unless the token carries this scope.")]
+ScopeAsked = Annotated[
+    str | None,
+    Query(max_length=200, description="Answer 403 unless the token carries this scope.", examples=["users:read"]),
+]
+IDENTITY = ("X-Signet-User", "X-Signet-Roles", "X-Signet-Scopes", "X-Signet-Session")
 
 
 @router.post(
     "/oauth/token",
     response_model=TokenAnswer,
-    responses={**refusals(has_body=True), 400: {"model": OAuthRefusal, "description": "RFC 6749, 5.2"}},
+    responses={
+        200: says("The next pair of tokens.", "Cache-Control"),
+        **refusals(RefreshUnsettled, has_body=True),
+        **rendering.refusals_of_rfc_6749(),
+    },
 )
-async def exchange_token(
-    request: Request,
-    grant_type: Annotated[str, Form(max_length=100, examples=["refresh_token"])] = "",
-    refresh_token: Annotated[str, Form(max_length=512)] = "",
-    client_id: Annotated[str, Form(max_length=200)] = CLIENT_ID,
-) -> Response:
-    """Exchange a refresh token the way RFC 6749, section 6, has it; the same rotation as /v1/sessions/refresh."""
+async def exchange_token(request: Request, asked: Annotated[TokenRequest, Form()]) -> Response:
+    """Exchange a refresh token the way OAuth 2.0 has it.
+
+    For libraries that speak RFC 6749, section 6; the same rotation and the same grace as `POST /v1/sessions/refresh`.
+    The client is public: it has no secret, and `client_id` may be left away.
+    """
     form = await request.form()
     names = [name for name, _ in form.multi_items()]
-    if len(names) != len(set(names)) or not grant_type:
+    if len(names) != len(set(names)) or not asked.grant_type:
         raise OAuthProblem
-    if grant_type != "refresh_token":
+    if asked.grant_type != "refresh_token":
         raise GrantUnsupported
-    if client_id != CLIENT_ID:
+    if asked.client_id != CLIENT_ID:
         raise ClientInvalid
-    if not refresh_token:
+    if not asked.refresh_token:
         raise OAuthProblem
     refreshing: Refreshing = request.app.state.refreshing
     try:
-        pair = await refreshing.refresh(refresh_token)
+        pair = await refreshing.refresh(asked.refresh_token)
     except RefreshTokenRefused:
         raise GrantInvalid from None
     return json_answer(TokenAnswer.of(pair))
 
 
 @router.get(
-    "/v1/verify", status_code=200, response_class=Response, responses=refusals(TokenMissing, TokenInvalid, ScopeMissing)
+    "/v1/verify",
+    status_code=200,
+    response_class=Response,
+    responses={
+        200: says("The request may pass. There is no body.", "Cache-Control", *IDENTITY),
+        **refusals(TokenMissing, TokenInvalid, ScopeMissing, RequestInvalid),
+    },
 )
 @router.api_route("/v1/verify", methods=OTHER_METHODS, include_in_schema=False)
 @router.api_route("/v1/verify/{rest:path}", methods=["GET", *OTHER_METHODS], include_in_schema=False)
 async def verify(caller: SignedIn, scope: ScopeAsked = None) -> Response:
-    """Tell a gateway whether a request may pass: 200 with X-Signet-* headers, 401, or 403 for want of `scope`."""
+    """Tell a gateway whether a request may pass.
+
+    Answers any method, on `/v1/verify` and on every path below it, so a gateway may forward the method and the path of
+    the request it asks about; a body is ignored. 200 names the caller in `X-Signet-*` headers for the gateway to hand
+    on; it must strip those of the inbound request. Never limited; answered from memory.
+    """
     if scope is not None and scope not in caller.scopes:
-        raise ScopeMissing(headers={"WWW-Authenticate": 'Bearer error="insufficient_scope"'})
+        raise ScopeMissing
     return warm_answer(rendering.verified(caller))
 
 
 def oauth_refusal(problem: OAuthProblem) -> Response:
     """Refuse in the shape that OAuth clients read (application/json with `error`), the problem's members beside it."""
-    body = {"error": problem.error, "error_description": problem.detail, **problem_body(problem)}
+    body = {**rendering.oauth_words(problem), **problem_body(problem)}
     return Response(orjson.dumps(body), problem.status, {**NO_STORE, **problem.headers}, "application/json")

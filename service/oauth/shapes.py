@@ -2,18 +2,32 @@
 
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
-from service.sessions.shapes import TokenPair
+from service.security.access_tokens import CLIENT_ID
+from service.sessions.shapes import AccessToken, RawRefreshToken, TokenPair
+
+
+class TokenRequest(BaseModel):
+    """A token request (RFC 6749, 6). What is missing or unknown is refused in the words of that RFC."""
+
+    # Said to OpenAPI alone: the endpoint answers 400 `invalid_request` itself where pydantic would answer 422.
+    model_config = ConfigDict(json_schema_extra={"required": ["grant_type", "refresh_token"]})
+
+    grant_type: str = Field("", max_length=100, description="The only grant there is.", examples=["refresh_token"])
+    refresh_token: RawRefreshToken = ""
+    client_id: str = Field(CLIENT_ID, max_length=200, description="May be left away.")
 
 
 class TokenAnswer(BaseModel):
     """A token answer (RFC 6749, 5.1)."""
 
-    access_token: str
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+    access_token: AccessToken
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - RFC 6750's word
-    expires_in: int
-    refresh_token: str
+    expires_in: int = Field(description="Seconds the access token lives.", examples=[600])
+    refresh_token: RawRefreshToken
 
     @classmethod
     def of(cls, pair: TokenPair) -> "TokenAnswer":
@@ -23,11 +37,11 @@ class TokenAnswer(BaseModel):
 class OAuthRefusal(BaseModel):
     """A refusal (RFC 6749, 5.2) with the members of a problem beside `error`."""
 
-    error: str
+    error: Literal["invalid_request", "invalid_grant", "unsupported_grant_type", "invalid_client"]
     error_description: str
-    type: str
+    type: str = Field(description="Where the problem is explained.")
     title: str
     status: int
     detail: str
-    code: str
+    code: str = Field(description="Frozen; programs that know this service decide by it.")
     request_id: str

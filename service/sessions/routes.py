@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
-from service.errors import Forbidden, Overloaded
+from service.errors import Forbidden
 from service.security.claims import Claims
 from service.sessions.ending import Ending
 from service.sessions.listing import Listing, Position
@@ -27,11 +27,13 @@ from service.web.bodies import StrictRoute
 from service.web.caller import Admin, SignedIn
 from service.web.paging import Cursor, CursorMalformed, Limit, read_cursor, write_cursor
 from service.web.problems import NotFound, RequestInvalid, TokenInvalid, TokenMissing
-from service.web.rendering import json_answer, no_content, refusals
+from service.web.rendering import json_answer, no_content, refusals, says
 
 router = APIRouter(tags=["sessions"], route_class=StrictRoute)
 
 NOBODY = (TokenMissing, TokenInvalid)
+PAGE = says("A page of sessions.", "Cache-Control")
+OVER = says("What was asked for has ended.", "Cache-Control")
 Keep = Annotated[Literal["current"] | None, Query(description="`current` keeps the session that asks.")]
 
 
@@ -59,47 +61,86 @@ def listing(request: Request) -> Listing:
     "/v1/sessions",
     status_code=201,
     response_model=TokenPair,
-    responses=refusals(CredentialsWrong, UserSuspended, Overloaded, has_body=True),
+    responses={
+        201: says("The first pair of a new session.", "Cache-Control"),
+        **refusals(CredentialsWrong, UserSuspended, has_body=True),
+    },
 )
 async def sign_in(request: Request, body: NewSession) -> Response:
-    """Sign in: opens a session and answers its first token pair."""
+    """Sign in.
+
+    Opens a session, one for each device, and answers its first pair of tokens. An unknown address and a wrong password
+    get the same answer in the same time; that an account is suspended is said only after the right password.
+    """
     return json_answer(await signing_in(request).sign_in(body, facts.current().address), 201)
 
 
 @router.post(
     "/v1/sessions/refresh",
     response_model=TokenPair,
-    responses=refusals(RefreshTokenRefused, RefreshUnsettled, has_body=True),
+    responses={
+        200: says("The next pair.", "Cache-Control"),
+        **refusals(RefreshTokenRefused, RefreshUnsettled, has_body=True),
+    },
 )
 async def refresh(request: Request, body: Refresh) -> Response:
-    """Exchange a refresh token for the next pair. Within the grace a repeat gets the same refresh token again."""
+    """Exchange a refresh token for the next pair.
+
+    A repeat within the grace (30 seconds by default) gets the same refresh token again with a new access token, so lost
+    answers, retries and several tabs do no harm. A token that was replaced earlier than that has been copied: showing
+    it ends the session.
+    """
     return json_answer(await refreshing(request).refresh(body.refresh_token))
 
 
-@router.get("/v1/sessions", response_model=SessionPage, responses=refusals(*NOBODY, CursorMalformed, RequestInvalid))
+@router.get(
+    "/v1/sessions",
+    response_model=SessionPage,
+    responses={200: PAGE, **refusals(*NOBODY, CursorMalformed, RequestInvalid)},
+)
 async def list_own_sessions(request: Request, caller: SignedIn, cursor: Cursor = None, limit: Limit = 50) -> Response:
-    """List one's running sessions, newest first."""
+    """List one's running sessions.
+
+    Newest first. `current` marks the session that asks.
+    """
     rows, behind = await listing(request).page(caller.user_id, _position(cursor, caller.user_id), limit)
     return json_answer(_page(rows, behind, caller.user_id, caller))
 
 
-@router.delete("/v1/sessions/current", status_code=204, responses=refusals(*NOBODY, SessionNotFound))
+@router.delete("/v1/sessions/current", status_code=204, responses={204: OVER, **refusals(*NOBODY, SessionNotFound)})
 async def sign_out(request: Request, caller: SignedIn) -> Response:
-    """Sign out: end the session that asks."""
+    """Sign out.
+
+    Ends the session that asks; its access tokens are refused on every replica within a second.
+    """
     await ending(request).end_one(caller.user_id, caller.session_id, Cause.SIGNED_OUT)
     return no_content()
 
 
-@router.delete("/v1/sessions/{session_id}", status_code=204, responses=refusals(*NOBODY, SessionNotFound, NotFound))
+@router.delete(
+    "/v1/sessions/{session_id}",
+    status_code=204,
+    responses={204: OVER, **refusals(*NOBODY, SessionNotFound, NotFound)},
+)
 async def end_session(request: Request, session_id: UUID, caller: SignedIn) -> Response:
-    """End one of the caller's sessions; its access tokens are refused on every replica within a second."""
+    """End one of one's sessions.
+
+    Its access tokens are refused on every replica within a second.
+    """
     await ending(request).end_one(caller.user_id, session_id, Cause.OWNER)
     return no_content()
 
 
-@router.delete("/v1/sessions", status_code=204, responses=refusals(*NOBODY, UserNotFound, RequestInvalid))
+@router.delete(
+    "/v1/sessions",
+    status_code=204,
+    responses={204: OVER, **refusals(*NOBODY, UserNotFound, RequestInvalid)},
+)
 async def sign_out_everywhere(request: Request, caller: SignedIn, keep: Keep = None) -> Response:
-    """Sign out everywhere, or everywhere else with `keep=current`."""
+    """Sign out everywhere.
+
+    Ends every session of the caller, or with `keep=current` every other one.
+    """
     if keep == "current":
         await ending(request).end_others(caller.user_id, caller.session_id)
     else:
@@ -110,21 +151,32 @@ async def sign_out_everywhere(request: Request, caller: SignedIn, keep: Keep = N
 @router.get(
     "/v1/users/{user_id}/sessions",
     response_model=SessionPage,
-    responses=refusals(*NOBODY, Forbidden, UserNotFound, NotFound, CursorMalformed, RequestInvalid),
+    responses={
+        200: PAGE,
+        **refusals(*NOBODY, Forbidden, UserNotFound, NotFound, CursorMalformed, RequestInvalid),
+    },
 )
 async def list_sessions_of_user(
     request: Request, user_id: UUID, caller: Admin, cursor: Cursor = None, limit: Limit = 50
 ) -> Response:
-    """List a user's running sessions, as an admin."""
+    """List a user's running sessions.
+
+    For admins. Newest first.
+    """
     rows, behind = await listing(request).page_of(user_id, _position(cursor, user_id), limit)
     return json_answer(_page(rows, behind, user_id, caller))
 
 
 @router.delete(
-    "/v1/users/{user_id}/sessions", status_code=204, responses=refusals(*NOBODY, Forbidden, UserNotFound, NotFound)
+    "/v1/users/{user_id}/sessions",
+    status_code=204,
+    responses={204: OVER, **refusals(*NOBODY, Forbidden, UserNotFound, NotFound)},
 )
 async def end_sessions_of_user(request: Request, user_id: UUID, caller: Admin) -> Response:
-    """End every session of a user, as an admin."""
+    """End every session of a user.
+
+    For admins. The user may sign in again at once; to keep them out, suspend them.
+    """
     await ending(request).end_all(user_id, caller.user_id, Cause.ADMIN)
     return no_content()
 

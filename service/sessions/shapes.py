@@ -1,12 +1,11 @@
 """What crosses the wire about sessions."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from service.users.shapes import Body, RawPassword, check_text
+from service.users.shapes import Body, Instant, NextCursor, RawPassword, check_text
 
 Device = Annotated[
     str, StringConstraints(min_length=1, max_length=200), AfterValidator(check_text), Field(examples=["Ada's laptop"])
@@ -18,6 +17,14 @@ RawRefreshToken = Annotated[
         examples=["v1.1f0c9a52.0198f3c2a7bb7d10a2b4c6d8e0f1a2b3.0.q3Jh5yZ0cWm8sT1vKx4Lr7Nf2Pd9Bg6Ua5Ey8Hw3QoI"],
     ),
 ]
+AccessToken = Annotated[
+    str,
+    Field(
+        description="A JWT (RFC 9068); `/.well-known/jwks.json` has the keys that verify it.",
+        examples=["eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCIsImtpZCI6IjdmMWMifQ.eyJzdWIiOiIwMTk4ZjNjMiJ9.c2lnbmF0dXJl"],
+    ),
+]
+SessionId = Annotated[UUID, Field(examples=["0198f3c2-b1aa-7c3e-9f00-5a6b7c8d9e0f"])]
 
 
 class NewSession(Body):
@@ -25,11 +32,11 @@ class NewSession(Body):
 
     email: Annotated[str, Field(max_length=512, examples=["ada@example.com"])]
     password: RawPassword
-    device: Device | None = Field(None, description="A name the user will recognise in the list of sessions.")
+    device: Device | None = Field(
+        None, description="A name the user will recognise in the list of sessions.", examples=["Ada's laptop"]
+    )
     known_device: RawRefreshToken | None = Field(
-        None,
-        description="Any earlier refresh token of this account: lets its owner in while others guess.",
-        examples=[None],
+        None, description="Any earlier refresh token of this account: lets its owner in while others guess."
     )
 
 
@@ -42,37 +49,43 @@ class Refresh(Body):
 class PairSession(BaseModel):
     """The session a pair belongs to."""
 
-    id: UUID
-    device: str | None
-    created_at: datetime
-    expires_at: datetime
+    id: SessionId
+    device: str | None = Field(examples=["Ada's laptop"])
+    created_at: Instant
+    expires_at: Instant = Field(
+        description="When it ends unless it is refreshed before.", examples=["2026-03-31T09:30:00.123456Z"]
+    )
 
 
 class TokenPair(BaseModel):
     """An access token and the refresh token that gets the next one. Lives are seconds."""
 
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - RFC 6750's word
-    access_token: str
-    expires_in: int
-    refresh_token: str
-    refresh_expires_in: int
+    access_token: AccessToken
+    expires_in: int = Field(description="Seconds the access token lives.", examples=[600])
+    refresh_token: RawRefreshToken
+    refresh_expires_in: int = Field(description="Seconds the refresh token lives.", examples=[2592000])
     session: PairSession
 
 
 class Session(BaseModel):
     """A running session. `current` is the one that asks."""
 
-    id: UUID
-    device: str | None
-    address: str | None
-    created_at: datetime
-    last_used_at: datetime
-    expires_at: datetime
-    current: bool
+    id: SessionId
+    device: str | None = Field(description="The name given when signing in.", examples=["Ada's laptop"])
+    address: str | None = Field(description="The network address that signed in.", examples=["203.0.113.7"])
+    created_at: Instant
+    last_used_at: Instant = Field(description="When it was last refreshed.")
+    expires_at: Instant = Field(
+        description="When it ends unless it is refreshed before.", examples=["2026-03-31T09:30:00.123456Z"]
+    )
+    current: bool = Field(description="Whether it is the session that asks.", examples=[True])
 
 
 class SessionPage(BaseModel):
     """Some sessions and where to go on."""
 
     items: list[Session]
-    next_cursor: str | None
+    next_cursor: NextCursor

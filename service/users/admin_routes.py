@@ -21,12 +21,13 @@ from service.web.caller import Admin
 from service.web.conditions import IfMatch, IfNoneMatch, is_none_match
 from service.web.paging import CursorMalformed, read_cursor, write_cursor
 from service.web.problems import NotFound, RequestInvalid, TokenInvalid, TokenMissing
-from service.web.rendering import json_answer, no_content, not_modified, refusals, warm_answer
+from service.web.rendering import json_answer, no_content, not_modified, refusals, says, warm_answer
 
 router = APIRouter(prefix="/v1/users", tags=["users (admin)"], route_class=StrictRoute)
 
 NOT_ADMIN = (TokenMissing, TokenInvalid, Forbidden)
 NOT_THERE = (UserNotFound, NotFound)
+USER_AFTER = says("The user after the change.", "ETag", "Cache-Control")
 
 
 def directory(request: Request) -> Directory:
@@ -44,18 +45,40 @@ def standing(request: Request) -> Standing:
     return part
 
 
-@router.get("", response_model=UserPage, responses=refusals(*NOT_ADMIN, CursorMalformed, RequestInvalid))
+@router.get(
+    "",
+    response_model=UserPage,
+    responses={
+        200: says("A page of users.", "Cache-Control"),
+        **refusals(*NOT_ADMIN, CursorMalformed, RequestInvalid),
+    },
+)
 async def list_users(request: Request, _: Admin, query: Annotated[UserQuery, Query()]) -> Response:
-    """Find users, a page at a time: newest first, or in order of the matching word when `search` is given."""
+    """Find users.
+
+    A page at a time: newest first, or in order of the matching word when `search` is given. Filters are combined.
+    Pages stay stable while users come and go: no one is shown twice, and who was there all the time is not left out.
+    """
     filters = Filters(query.search, query.email, query.role, query.status)
     users, behind = await directory(request).page(filters, _position(query.cursor, filters), query.limit)
     next_cursor = write_cursor(repr(filters), str(behind.user_id), behind.term or "") if behind else None
     return json_answer(UserPage(items=[rendering.wire(user) for user in users], next_cursor=next_cursor))
 
 
-@router.get("/{user_id}", response_model=User, responses=refusals(*NOT_ADMIN, *NOT_THERE))
+@router.get(
+    "/{user_id}",
+    response_model=User,
+    responses={
+        200: says("The user.", "ETag", "Cache-Control"),
+        304: says("The copy at hand is current.", "ETag", "Cache-Control"),
+        **refusals(*NOT_ADMIN, *NOT_THERE),
+    },
+)
 async def read_user(request: Request, user_id: UUID, _: Admin, if_none_match: IfNoneMatch = None) -> Response:
-    """Read a user."""
+    """Read a user.
+
+    Closed accounts can be read too: their address and name are null.
+    """
     warm = rendering.answer(await profiles(request).read(user_id))
     return not_modified(warm) if is_none_match(if_none_match, warm.header(b"etag")) else warm_answer(warm)
 
@@ -63,12 +86,18 @@ async def read_user(request: Request, user_id: UUID, _: Admin, if_none_match: If
 @router.patch(
     "/{user_id}",
     response_model=User,
-    responses=refusals(*NOT_ADMIN, *NOT_THERE, UserClosed, VersionStale, IfMatchMissing, has_body=True),
+    responses={
+        200: USER_AFTER,
+        **refusals(*NOT_ADMIN, *NOT_THERE, UserClosed, VersionStale, IfMatchMissing, has_body=True),
+    },
 )
 async def edit_user(
     request: Request, user_id: UUID, body: UserEdit, caller: Admin, if_match: IfMatch = None
 ) -> Response:
-    """Change a user; `If-Match` is required."""
+    """Change a user.
+
+    `If-Match` with the `ETag` that was read is required, so that no change of others is overwritten.
+    """
     edit = Edit("display_name" in body.model_fields_set, body.display_name, body.email_verified)
     return _user(await profiles(request).edit(user_id, caller.user_id, edit, expected_or_refuse(if_match)))
 
@@ -76,10 +105,17 @@ async def edit_user(
 @router.delete(
     "/{user_id}",
     status_code=204,
-    responses=refusals(*NOT_ADMIN, *NOT_THERE, UserClosed, LastAdmin, VersionStale),
+    responses={
+        204: says("The account is closed.", "Cache-Control"),
+        **refusals(*NOT_ADMIN, *NOT_THERE, UserClosed, LastAdmin, VersionStale),
+    },
 )
 async def close_user(request: Request, user_id: UUID, caller: Admin, if_match: IfMatch = None) -> Response:
-    """Close an account: personal data is erased, the address is free again, every session ends."""
+    """Close somebody's account.
+
+    Address and name are erased at once, the address is free again, and every session ends. There is no way back. The
+    last active admin can't be closed. `If-Match` is honoured when given.
+    """
     await standing(request).close(user_id, caller.user_id, expected(if_match))
     return no_content()
 
@@ -87,26 +123,41 @@ async def close_user(request: Request, user_id: UUID, caller: Admin, if_match: I
 @router.post(
     "/{user_id}/suspend",
     response_model=User,
-    responses=refusals(*NOT_ADMIN, *NOT_THERE, UserClosed, LastAdmin, has_body=True),
+    responses={200: USER_AFTER, **refusals(*NOT_ADMIN, *NOT_THERE, UserClosed, LastAdmin, has_body=True)},
 )
 async def suspend_user(request: Request, user_id: UUID, body: Suspension, caller: Admin) -> Response:
-    """Suspend a user: every session ends, signing in is refused. Suspending twice is harmless."""
+    """Suspend a user.
+
+    Every session ends and signing in is refused until an admin reinstates the user. Suspending twice is harmless. The
+    last active admin can't be suspended.
+    """
     return _user(await standing(request).suspend(user_id, caller.user_id, body.reason))
 
 
-@router.post("/{user_id}/reinstate", response_model=User, responses=refusals(*NOT_ADMIN, *NOT_THERE, UserClosed))
+@router.post(
+    "/{user_id}/reinstate",
+    response_model=User,
+    responses={200: USER_AFTER, **refusals(*NOT_ADMIN, *NOT_THERE, UserClosed)},
+)
 async def reinstate_user(request: Request, user_id: UUID, caller: Admin) -> Response:
-    """Let a suspended user sign in again; ended sessions stay ended."""
+    """Reinstate a suspended user.
+
+    They can sign in again; sessions that have ended stay ended. Reinstating twice is harmless.
+    """
     return _user(await standing(request).reinstate(user_id, caller.user_id))
 
 
 @router.put(
     "/{user_id}/roles",
     response_model=User,
-    responses=refusals(*NOT_ADMIN, *NOT_THERE, UserClosed, LastAdmin, VersionStale, has_body=True),
+    responses={200: USER_AFTER, **refusals(*NOT_ADMIN, *NOT_THERE, UserClosed, LastAdmin, VersionStale, has_body=True)},
 )
 async def set_roles(request: Request, user_id: UUID, body: Roles, caller: Admin, if_match: IfMatch = None) -> Response:
-    """Give a user exactly these roles. Access tokens of the former roles are refused within a second."""
+    """Give a user exactly these roles.
+
+    Sessions live on, but access tokens that carry the former roles are refused within a second; the next refresh gives
+    one with the new roles. The last active admin keeps `admin`. `If-Match` is honoured when given.
+    """
     return _user(await standing(request).set_roles(user_id, caller.user_id, body.roles, expected(if_match)))
 
 

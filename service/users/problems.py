@@ -28,6 +28,7 @@ class PasswordUnacceptable(Problem):
     """The new password is too short, too long or too common. Choose another one."""
 
     status, code, title = 422, "password_unacceptable", "This password can't be used."
+    detail = "It is one of the passwords that attackers try first."
 
 
 class PasswordHashUnacceptable(Problem):

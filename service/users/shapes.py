@@ -1,7 +1,7 @@
 """What crosses the wire about users."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -35,6 +35,11 @@ DisplayName = Annotated[
     str, StringConstraints(min_length=1, max_length=200), AfterValidator(check_text), Field(examples=["Ada Lovelace"])
 ]
 RawPassword = Annotated[str, Field(max_length=1024, examples=["correct horse battery"])]
+UserId = Annotated[UUID, Field(examples=["0198f3c2-a7bb-7d10-a2b4-c6d8e0f1a2b3"])]
+Instant = Annotated[datetime, Field(examples=["2026-03-01T09:30:00.123456Z"])]
+NextCursor = Annotated[
+    str | None, Field(description="Give it as `cursor` for the next page; null on the last one.", examples=[None])
+]
 
 
 class Body(BaseModel):
@@ -46,21 +51,21 @@ class Body(BaseModel):
 class User(BaseModel):
     """A user. `email` and `display_name` are null once the account is closed."""
 
-    id: UUID
-    email: str | None = Field(examples=["ada@example.com"])
-    email_verified: bool
+    id: UserId
+    email: str | None = Field(description="As it was typed.", examples=["ada@example.com"])
+    email_verified: bool = Field(description="Whether the address is known to be theirs.", examples=[True])
     display_name: str | None = Field(examples=["Ada Lovelace"])
-    roles: list[str] = Field(examples=[["admin"]])
-    status: Status
-    created_at: datetime
-    updated_at: datetime
+    roles: list[str] = Field(description="In alphabetical order.", examples=[["support"]])
+    status: Status = Field(examples=["active"])
+    created_at: Instant
+    updated_at: Instant = Field(description="When something of the above last changed.")
 
 
 class UserPage(BaseModel):
     """Some users and where to go on."""
 
     items: list[User]
-    next_cursor: str | None = Field(description="Give it as `cursor` for the next page; null on the last one.")
+    next_cursor: NextCursor
 
 
 class UserQuery(BaseModel):
@@ -88,20 +93,43 @@ class NewUser(Body):
         None, description="Required, unless an admin gives `password_hash`.", examples=["correct horse battery"]
     )
     display_name: DisplayName | None = Field(None, examples=["Ada Lovelace"])
-    roles: Annotated[list[Role], Field(max_length=32)] | None = Field(
-        None, description="Admins only.", examples=[["support"]]
-    )
-    email_verified: bool | None = Field(None, description="Admins only.", examples=[None])
+    roles: Annotated[list[Role], Field(max_length=32)] | None = Field(None, description="Admins only.")
+    email_verified: bool | None = Field(None, description="Admins only: say that the address is theirs.")
     password_hash: Annotated[str, Field(max_length=512)] | None = Field(
         None,
         description="Admins only: an argon2 or bcrypt hash from another system; it is upgraded at the next sign-in.",
-        examples=[None],
     )
 
     @property
     def asks_for_admin(self) -> bool:
         """Tell whether a field is set that only admins may set."""
         return any(value is not None for value in (self.roles, self.email_verified, self.password_hash))
+
+
+# Named examples for OpenAPI.
+NEW_USERS: dict[str, Any] = {
+    "oneself": {
+        "summary": "Somebody registers",
+        "value": {"email": "ada@example.com", "password": "correct horse battery", "display_name": "Ada Lovelace"},
+    },
+    "as an admin": {
+        "summary": "An admin creates a user",
+        "value": {
+            "email": "grace@example.com",
+            "password": "correct horse battery",
+            "roles": ["support"],
+            "email_verified": True,
+        },
+    },
+    "from another system": {
+        "summary": "An admin takes over a user with the password they have",
+        "value": {
+            "email": "joan@example.com",
+            "password_hash": "$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW",
+            "email_verified": True,
+        },
+    },
+}
 
 
 class ProfileEdit(Body):
@@ -113,7 +141,7 @@ class ProfileEdit(Body):
 class UserEdit(ProfileEdit):
     """Change a user as an admin; a field that is missing stays."""
 
-    email_verified: bool = Field(default=False, description="Say that the address is theirs.")
+    email_verified: bool = Field(default=False, description="Say that the address is theirs.", examples=[True])
 
 
 class Roles(Body):

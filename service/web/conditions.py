@@ -4,11 +4,23 @@ from typing import Annotated
 
 from fastapi import Header
 
-IfMatch = Annotated[str | None, Header(description="The `ETag` that was read, or `*`.", examples=['"1.1"'])]
-IfNoneMatch = Annotated[str | None, Header(description="The `ETag` of the copy at hand; 304 if it is current.")]
+IfMatch = Annotated[
+    str | None, Header(alias="If-Match", description="The `ETag` that was read, or `*`.", examples=['"1.1"'])
+]
+IfNoneMatch = Annotated[
+    str | None,
+    Header(
+        alias="If-None-Match", description="The `ETag` of the copy at hand; 304 if it is current.", examples=['"1.1"']
+    ),
+]
 IdempotencyKeyHeader = Annotated[
     str | None,
-    Header(alias="Idempotency-Key", description="Makes a repeat harmless for 24 hours: a UUID, for example."),
+    Header(
+        alias="Idempotency-Key",
+        description="Makes a repeat harmless for 24 hours: a UUID, for example.",
+        examples=["6f1c5e0a-9b3d-4c62-a8e1-f0b2c3d4e5f6"],
+        json_schema_extra={"pattern": "^[!-~]{1,255}$"},
+    ),
 ]
 
 

@@ -24,6 +24,7 @@ class ScopeMissing(Problem):
 
     status, code, title = 403, "insufficient_scope", "The token lacks a scope."
     detail = "Its roles do not carry the scope that was asked for."
+    headers = {"WWW-Authenticate": 'Bearer error="insufficient_scope"'}  # noqa: RUF012 - read only
 
 
 class SignInTooOld(Problem):
@@ -31,12 +32,14 @@ class SignInTooOld(Problem):
 
     status, code, title = 401, "insufficient_user_authentication", "A recent sign-in is required."
     detail = "Sign in again and repeat the request."
+    headers = {"WWW-Authenticate": 'Bearer error="insufficient_user_authentication"'}  # noqa: RUF012 - read only
 
 
 class BodyMalformed(Problem):
     """The body is not the JSON or form it claims to be: a syntax error, a key given twice, a number without end."""
 
     status, code, title = 400, "body_malformed", "The body can't be read."
+    detail = "The body is not JSON (character 17)."
 
 
 class BodyTooLarge(Problem):
@@ -51,6 +54,7 @@ class MediaTypeUnsupported(Problem):
     """The Content-Type is missing or not the one this route takes."""
 
     status, code, title = 415, "media_type_unsupported", "The Content-Type is not supported."
+    detail = "This route takes application/json."
 
 
 class RequestInvalid(Problem):

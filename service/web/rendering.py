@@ -1,38 +1,44 @@
 """Answers: JSON as it is sent, problems (RFC 9457), and what OpenAPI says of both."""
 
 from collections.abc import Mapping
+from itertools import groupby
 from typing import Any
 
 import orjson
 from fastapi import Response
 from pydantic import BaseModel, Field
 
-from service.errors import InternalError, Problem, StoreAway
+from service.errors import InternalError, Overloaded, Problem, StoreAway
 from service.telemetry import facts
 from service.web.fast_lane import Warm
 from service.web.problems import BodyMalformed, BodyTooLarge, DeadlineExceeded, MediaTypeUnsupported, RequestInvalid
 
 PROBLEM_TYPE = "application/problem+json"
+PROBLEM_SCHEMA = {"$ref": "#/components/schemas/Problem"}
+HEADERS, EXAMPLES = "#/components/headers/", "#/components/examples/"
 NO_STORE = {"Cache-Control": "no-store"}
+REQUEST_ID = "0198f3c2a7bb7d10a2b4c6d8e0f1a2b3"
 
 
-class FieldErrorShape(BaseModel):
+class RefusedField(BaseModel):
     """One refused field."""
 
     pointer: str = Field(description="JSON pointer into the body, or the parameter's name.", examples=["/email"])
-    detail: str
+    detail: str = Field(examples=["Field required"])
 
 
 class ProblemShape(BaseModel):
     """A refusal (RFC 9457)."""
 
     type: str = Field(description="Where the problem is explained.", examples=["/problems/not_found"])
-    title: str
-    status: int
-    detail: str
-    code: str = Field(description="Frozen; programs decide by it.")
-    request_id: str = Field(description="Name it when you ask for help.")
-    errors: list[FieldErrorShape] | None = Field(None, description="One entry for each refused field.")
+    title: str = Field(description="What is the matter, the same each time.", examples=["There is nothing here."])
+    status: int = Field(description="The status of the answer.", examples=[404], ge=400, le=599)
+    detail: str = Field(
+        description="What is the matter this time.", examples=["The address is not one of this service."]
+    )
+    code: str = Field(description="Frozen; programs decide by it.", examples=["not_found"], pattern="^[a-z_]+$")
+    request_id: str = Field(description="Name it when you ask for help.", examples=[REQUEST_ID])
+    errors: list[RefusedField] = Field([], description="One entry for each refused field, when fields are refused.")
 
 
 def json_answer(body: BaseModel | bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -62,33 +68,48 @@ def problem_answer(problem: Problem) -> Response:
     return Response(orjson.dumps(problem_body(problem)), problem.status, {**NO_STORE, **problem.headers}, PROBLEM_TYPE)
 
 
+def says(meaning: str, *headers: str) -> dict[str, Any]:
+    """Describe an answer to OpenAPI: what it means, and the headers that always come with it."""
+    return {"description": meaning, "headers": {name: {"$ref": HEADERS + name} for name in headers}}
+
+
 def refusals(*problems: type[Problem], has_body: bool = False) -> dict[int | str, dict[str, Any]]:
     """Describe to OpenAPI every problem of an operation, by status, each with an example that validates."""
-    listed: list[type[Problem]] = [*problems, StoreAway, DeadlineExceeded, InternalError]
+    listed: list[type[Problem]] = [*problems, StoreAway, Overloaded, DeadlineExceeded, InternalError]
     if has_body:
         listed += [BodyMalformed, BodyTooLarge, MediaTypeUnsupported, RequestInvalid]
-    described: dict[int | str, dict[str, Any]] = {}
-    for problem in sorted(set(listed), key=lambda problem: (problem.status, problem.code)):
-        answer = described.setdefault(problem.status, {"description": "", "content": {PROBLEM_TYPE: {"examples": {}}}})
-        answer["description"] = f"{answer['description']} `{problem.code}`: {problem.title}".strip()
-        answer["content"][PROBLEM_TYPE]["schema"] = {"$ref": "#/components/schemas/Problem"}
-        answer["content"][PROBLEM_TYPE]["examples"][problem.code] = {"value": _example(problem)}
-        if challenge := problem.headers.get("WWW-Authenticate"):
-            answer["headers"] = {"WWW-Authenticate": {"schema": {"type": "string"}, "example": challenge}}
-        elif "Retry-After" in problem.headers:
-            answer["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "example": 1}}
-    return described
+    ordered = sorted(set(listed), key=lambda problem: (problem.status, problem.code))
+    return {status: _refusal(list(same)) for status, same in groupby(ordered, key=lambda problem: problem.status)}
 
 
-def _example(problem: type[Problem]) -> dict[str, Any]:
+def _refusal(problems: list[type[Problem]]) -> dict[str, Any]:
+    """Describe the problems of one status; only what all of them carry is promised."""
+    promised = [name for name in problems[0].headers if all(name in problem.headers for problem in problems)]
+    # A proxy on the way answers for its own connection.
+    promised = [name for name in promised if name != "Connection"]
     return {
+        **says("\n".join(f"* `{problem.code}`: {problem.title}" for problem in problems), "Cache-Control", *promised),
+        "content": {
+            PROBLEM_TYPE: {
+                "schema": PROBLEM_SCHEMA,
+                "examples": {problem.code: {"$ref": EXAMPLES + problem.code} for problem in problems},
+            }
+        },
+    }
+
+
+def problem_example(problem: type[Problem]) -> dict[str, Any]:
+    body = {
         "type": f"/problems/{problem.code}",
         "title": problem.title,
         "status": problem.status,
         "detail": problem.detail,
         "code": problem.code,
-        "request_id": "0198f3c2a7bb7d10a2b4c6d8e0f1a2b3",
+        "request_id": REQUEST_ID,
     }
+    return (
+        {**body, "errors": [{"pointer": "/email", "detail": "Field required"}]} if problem is RequestInvalid else body
+    )
 
 
 def warm_answer(warm: Warm) -> Response:
