@@ -5,8 +5,20 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, bindparam, exists, literal_column, select, tuple_
-from sqlalchemy.orm import aliased
+from sqlalchemy import (
+    BindParameter,
+    Integer,
+    Label,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    literal_column,
+    select,
+    tuple_,
+)
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from service.storage import Connection
 from service.storage.statements import statement
@@ -33,6 +45,9 @@ class Position:
     term: str | None = None
 
 
+NO_TERM: Label[str | None] = literal_column("NULL").label("term")
+
+
 async def page(
     connection: Connection, question: Question, after: Position | None, size: int
 ) -> list[tuple[UserRow, Position]]:
@@ -55,36 +70,48 @@ async def page(
 
 @cache
 def _page(*has: bool) -> Select[*tuple[Any, ...]]:
-    """Build the statement of one combination of filters; there are 32."""
+    """Build the statement of one combination of filters; there are 32. It picks the page first, then reads its users.
+
+    Role, status and size are written into the text, so that Postgres plans for them. A plan made for any value takes
+    every role for common and every page for long: to find ten admins it read all users, newest first.
+    """
     has_search, has_email, has_role, has_status, has_position = has
+    picked: Select[*tuple[Any, ...]]
+    owner: InstrumentedAttribute[UUID]
     if has_search:
-        built = _by_search(has_position=has_position)
+        picked, owner = _by_search(has_position=has_position), UserTerm.user_id
     elif has_role:
-        built = _by_role(has_position=has_position)
+        picked, owner = _by_role(has_position=has_position), UserRole.user_id
     else:
-        built = _by_id(has_position=has_position)
+        picked, owner = _by_id(has_position=has_position), User.id
     if has_search and has_role:
-        built = built.where(exists().where(UserRole.user_id == User.id, UserRole.role == bindparam("role")))
+        picked = picked.where(exists().where(UserRole.user_id == owner, UserRole.role == _written("role")))
+    if owner is not User.id and (has_email or has_status):
+        picked = picked.join(User, User.id == owner)
     if has_email:
-        built = built.where(User.email_key == bindparam("email_key"))
+        picked = picked.where(User.email_key == bindparam("email_key"))
     if has_status:
-        built = built.where(User.status == bindparam("status"))
-    return statement("users.page", built.limit(bindparam("size")))
+        picked = picked.where(User.status == _written("status"))
+    page = picked.limit(_written("size", Integer())).subquery("page")
+    order = (page.c.term, page.c.user_id) if has_search else (page.c.user_id.desc(),)
+    return statement("users.page", select(*WIRE, page.c.term).join(page, page.c.user_id == User.id).order_by(*order))
+
+
+def _written(name: str, kind: Text | Integer | None = None) -> BindParameter[Any]:
+    """Write a value into the text, quoted; only for those of which there are few."""
+    return bindparam(name, type_=kind or Text(), literal_execute=True)
 
 
 def _by_id(*, has_position: bool) -> Select[*tuple[Any, ...]]:
-    built = select(*WIRE, literal_column("NULL")).order_by(User.id.desc())
-    return built.where(User.id < bindparam("after_id")) if has_position else built
+    picked = select(User.id.label("user_id"), NO_TERM).order_by(User.id.desc())
+    return picked.where(User.id < bindparam("after_id")) if has_position else picked
 
 
 def _by_role(*, has_position: bool) -> Select[*tuple[Any, ...]]:
-    built = (
-        select(*WIRE, literal_column("NULL"))
-        .join(UserRole, UserRole.user_id == User.id)
-        .where(UserRole.role == bindparam("role"))
-        .order_by(UserRole.user_id.desc())
+    picked = (
+        select(UserRole.user_id, NO_TERM).where(UserRole.role == _written("role")).order_by(UserRole.user_id.desc())
     )
-    return built.where(UserRole.user_id < bindparam("after_id")) if has_position else built
+    return picked.where(UserRole.user_id < bindparam("after_id")) if has_position else picked
 
 
 def _by_search(*, has_position: bool) -> Select[*tuple[Any, ...]]:
@@ -97,13 +124,12 @@ def _by_search(*, has_position: bool) -> Select[*tuple[Any, ...]]:
             earlier.term < UserTerm.term,
         )
     )
-    built = (
-        select(*WIRE, UserTerm.term)
-        .join(UserTerm, UserTerm.user_id == User.id)
+    picked = (
+        select(UserTerm.user_id, UserTerm.term)
         .where(UserTerm.term >= bindparam("search"), UserTerm.term < bindparam("search_end"), ~is_repeat)
         .order_by(UserTerm.term, UserTerm.user_id)
     )
     if has_position:
         behind = tuple_(UserTerm.term, UserTerm.user_id) > tuple_(bindparam("after_term"), bindparam("after_id"))
-        built = built.where(behind)
-    return built
+        picked = picked.where(behind)
+    return picked
