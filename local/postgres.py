@@ -38,7 +38,7 @@ def available(folder: Folder, patience: Patience, *, durable: bool, settings: Ma
     with found(folder, patience, durable=durable) as quarters:
         if not quarters.data.exists():
             _create(quarters, folder, patience, durable=durable)
-        _refuse_other_major_version(quarters.data)
+        _refuse_other_major_version(quarters.data, folder)
         yield _server(quarters, folder, patience, _options(settings, durable=durable))
 
 
@@ -118,13 +118,13 @@ def _url(folder: Folder, role: str, port: int) -> str:
     return f"postgresql://{role}:{secret}@127.0.0.1:{port}/{DATABASE}"
 
 
-def _refuse_other_major_version(data: Path) -> None:
+def _refuse_other_major_version(data: Path, folder: Folder) -> None:
     made_by = (data / "PG_VERSION").read_text().strip()
     ours = wheels.postgres_version().partition(".")[0]
     if made_by != ours:
         raise CannotStart(
-            f"{data} was made by PostgreSQL {made_by} and cannot be read by PostgreSQL {ours}: "
-            f"move {data.parent} away to start afresh, or carry the data over with pg_dump of {made_by}."
+            f"{folder.path / 'postgres'} was made by PostgreSQL {made_by} and cannot be read by PostgreSQL {ours}: "
+            f"move {folder.path} away to start afresh, or carry the data over with pg_dump of {made_by}."
         )
 
 
