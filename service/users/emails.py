@@ -9,6 +9,21 @@ _LOCAL_SIGNS = frozenset("!#$%&'*+-/=?^_`{|}~.")
 _ASCII_LOWER = str.maketrans({chr(upper): chr(upper + 32) for upper in range(ord("A"), ord("Z") + 1)})
 # Letters, marks, numbers, and nothing that is invisible, reorders text or controls a terminal.
 _REFUSED_CATEGORIES = ("C", "Z")
+# Letters and marks that are invisible all the same (Default_Ignorable_Code_Point outside the categories above).
+_INVISIBLE = frozenset(
+    chr(code)
+    for first, last in (
+        (0x034F, 0x034F),
+        (0x115F, 0x1160),
+        (0x17B4, 0x17B5),
+        (0x180B, 0x180F),
+        (0x3164, 0x3164),
+        (0xFE00, 0xFE0F),
+        (0xFFA0, 0xFFA0),
+        (0xE0100, 0xE01EF),
+    )
+    for code in range(first, last + 1)
+)
 
 
 class NotAnEmail(ValueError):  # noqa: N818 - an outcome
@@ -22,6 +37,9 @@ def email_key(email: str) -> str:
     """
     text = unicodedata.normalize("NFC", email)
     local, at, domain = text.rpartition("@")
+    # UTS 46 drops some of these from a domain without a word: two addresses would look different and be the same.
+    if any(is_hidden(character) for character in text):
+        raise NotAnEmail(email)
     if not at or len(text.encode("utf-8", "surrogatepass")) > _LONGEST or not is_local_part(local):
         raise NotAnEmail(email)
     return f"{local.translate(_ASCII_LOWER)}@{_domain_key(domain)}"
@@ -34,10 +52,13 @@ def is_local_part(local: str) -> bool:
     return all(_is_local_character(character) for character in local)
 
 
+def is_hidden(character: str) -> bool:
+    """Tell whether nobody sees the character: controls, spaces, what reorders text, what has no width."""
+    return unicodedata.category(character).startswith(_REFUSED_CATEGORIES) or character in _INVISIBLE
+
+
 def _is_local_character(character: str) -> bool:
-    if character.isascii():
-        return character.isalnum() or character in _LOCAL_SIGNS
-    return not unicodedata.category(character).startswith(_REFUSED_CATEGORIES)
+    return not character.isascii() or character.isalnum() or character in _LOCAL_SIGNS
 
 
 def _domain_key(domain: str) -> str:
