@@ -65,7 +65,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Envelope:
     parts = build(settings, clock, new_metrics())
     lifecycle = Lifecycle()
     parts.metrics.domain.limits_on.set(0)
-    recording = Recording(RequestLog(sys.stdout, is_console=settings.log_format == "console"), parts.metrics.http)
+    recording = Recording(RequestLog(sys.stdout.fileno(), is_console=settings.log_format == "console"), parts.metrics.http)
     api = create_api(parts, lifecycle, recording)
     lane = _fast_lane(parts, api.state.gate)
     management = create_management(lifecycle, parts.metrics, _startup_checks(parts))
@@ -76,7 +76,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Envelope:
 def describe_app(settings: Settings) -> dict[str, Any]:
     """Describe the API (OpenAPI 3.1) without touching any store."""
     parts = build(settings, Clock(), new_metrics())
-    recording = Recording(RequestLog(sys.stdout, is_console=True), parts.metrics.http)
+    recording = Recording(RequestLog(sys.stdout.fileno(), is_console=True), parts.metrics.http)
     return create_api(parts, Lifecycle(), recording).openapi()
 
 
@@ -145,7 +145,7 @@ def _fast_lane(parts: Parts, gate: Gate) -> FastLane:
     """Fill the lane with the two hottest answers, for when all they need is in memory."""
 
     def own_profile(claims: Claims) -> Warm | None:
-        entry = parts.operations.profiles.find_near(claims.user_id)
+        entry = parts.operations.profiles.find_near(claims.user_key)
         return users_rendering.answer(entry) if entry is not None and entry.body else None
 
     lane = FastLane(gate)
@@ -196,8 +196,8 @@ def _add_refusals(api: FastAPI) -> None:
     async def refuse_invalid(_: Request, error: Exception) -> Response:
         return problem_answer(problem_of_validation(cast("RequestValidationError", error)))
 
-    async def refuse_http(_: Request, error: Exception) -> Response:
-        return problem_answer(problem_of_http(cast("HTTPException", error)))
+    async def refuse_http(request: Request, error: Exception) -> Response:
+        return problem_answer(problem_of_http(cast("HTTPException", error), request))
 
     async def refuse_away(_: Request, error: Exception) -> Response:
         return problem_answer(Overloaded() if isinstance(error, DatabaseBusy) else StoreAway())

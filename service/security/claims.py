@@ -18,6 +18,8 @@ class Claims:
     issued_at: int
     expires_at: int
     key_id: str
+    # The user's id as the key of caches: made once per token, not once per request.
+    user_key: str = ""
 
     @property
     def is_admin(self) -> bool:

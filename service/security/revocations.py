@@ -14,7 +14,9 @@ class Forgotten(Exception):  # noqa: N818 - an outcome
 
 @dataclass(slots=True)
 class Revocations:
-    """Bounded sets. An entry is kept as long as a token it refuses can live; messages may come twice or late.
+    """Bounded sets, keyed by the integer of an id; messages may come twice or late.
+
+    An entry is kept as long as a token it refuses can live.
 
     Past the bound the oldest entries go and `forgotten_until` says until when a token may have been one of theirs.
     """
@@ -23,25 +25,25 @@ class Revocations:
     kept_seconds: float
     bound: int
     forgotten_until: float = 0.0
-    _sessions: OrderedDict[UUID, float] = field(default_factory=OrderedDict)
-    _epochs: OrderedDict[UUID, tuple[int, float]] = field(default_factory=OrderedDict)
+    _sessions: OrderedDict[int, float] = field(default_factory=OrderedDict)
+    _epochs: OrderedDict[int, tuple[int, float]] = field(default_factory=OrderedDict)
 
     def end_session(self, session_id: UUID) -> None:
-        self._sessions[session_id] = self.clock.timestamp() + self.kept_seconds
-        self._sessions.move_to_end(session_id)
+        self._sessions[session_id.int] = self.clock.timestamp() + self.kept_seconds
+        self._sessions.move_to_end(session_id.int)
         self._trim()
 
     def raise_epoch(self, user_id: UUID, epoch: int) -> None:
-        known, _ = self._epochs.get(user_id, (0, 0.0))
-        self._epochs[user_id] = (max(known, epoch), self.clock.timestamp() + self.kept_seconds)
-        self._epochs.move_to_end(user_id)
+        known, _ = self._epochs.get(user_id.int, (0, 0.0))
+        self._epochs[user_id.int] = (max(known, epoch), self.clock.timestamp() + self.kept_seconds)
+        self._epochs.move_to_end(user_id.int)
         self._trim()
 
     def is_revoked(self, claims: Claims) -> bool:
         """Tell whether this token was revoked; raises Forgotten when memory can't tell."""
-        if claims.session_id in self._sessions:
+        if claims.session_id.int in self._sessions:
             return True
-        known = self._epochs.get(claims.user_id)
+        known = self._epochs.get(claims.user_id.int)
         if known is not None and claims.epoch < known[0]:
             return True
         if self.forgotten_until and self.clock.timestamp() < self.forgotten_until:

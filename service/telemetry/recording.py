@@ -1,14 +1,13 @@
 """What is recorded of each request: one log line, and for the fast lane the same metrics the instrumentator writes."""
 
 from dataclasses import dataclass, field
-from time import time
 from typing import Any
 
 from prometheus_client import Counter, Histogram
 from prometheus_fastapi_instrumentator.metrics import Info
 
 from service.telemetry.facts import Facts
-from service.telemetry.logs import RequestLog, instant
+from service.telemetry.logs import RequestLog
 from service.telemetry.metrics import HttpMetrics
 
 
@@ -32,7 +31,7 @@ class Recording:
     def request(self, method: str, route: str, status: int, gathered: Facts, seconds: float) -> None:
         """Write the log line of a request that has been answered."""
         line: dict[str, Any] = {
-            "time": instant(time()),
+            "time": self.log.now(),
             "level": "info",
             "message": "request",
             "method": method,

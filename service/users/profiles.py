@@ -25,9 +25,9 @@ class Profiles:
     cache: Cache
     announce: Announce
 
-    def find_near(self, user_id: UUID) -> Entry | None:
-        """Return the user's bytes if this process has them, without waiting."""
-        return self.cache.find_near(str(user_id))
+    def find_near(self, user_key: str) -> Entry | None:
+        """Return the user's bytes if this process has them, without waiting; `user_key` is the id as text."""
+        return self.cache.find_near(user_key)
 
     async def read(self, user_id: UUID) -> Entry:
         """Return the bytes of a user and their version."""

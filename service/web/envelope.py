@@ -15,7 +15,7 @@ from service.telemetry.facts import Facts
 from service.telemetry.recording import Recording
 from service.telemetry.traces import Tracing
 from service.web.edge import Proxies, request_id
-from service.web.fast_lane import FastLane, RawHeaders, Warm
+from service.web.fast_lane import FastLane, RawHeaders
 from service.web.management import Lifecycle
 from service.web.problems import DeadlineExceeded, HostUnknown
 from service.web.rendering import problem_answer
@@ -47,11 +47,13 @@ class Telling:
 
 @dataclass(slots=True)
 class Exchange:
-    """One request on its way: what was gathered, when it came, which status went out (0: none yet)."""
+    """One request on its way: facts, headers, when it came, which status went out (0: none yet), by which route."""
 
     gathered: Facts
+    headers: dict[bytes, bytes]
     started: float
     status: int = 0
+    route: str = "none"
 
 
 class Envelope:
@@ -75,42 +77,44 @@ class Envelope:
             return
         headers = dict(scope["headers"])
         trace_id, parent = self._tracing.parent(headers.get(b"traceparent"))
-        exchange = Exchange(Facts(request_id(headers, trace_id), trace_id), perf_counter())
+        exchange = Exchange(Facts(request_id(headers, trace_id), trace_id), headers, perf_counter())
         exchange.gathered.address = self._rules.proxies.client_address(scope, headers)
         if self._tracing.is_drawn(parent, is_parent_trusted=self._is_behind_proxy(scope)):
-            # A traced request takes the slow lane, where the spans are; the answer is the same.
             span = self._tracing.start(scope["method"], parent, exchange.gathered)
             await self._answer_traced(scope, receive, send, exchange, span)
-            return
-        warm = self._lane.find(scope, headers) if self._is_host_known(headers) else None
-        if warm is not None:
-            await self._answer_warm(*warm, scope["method"], exchange, send)
-            return
-        await self._answer(scope, receive, send, exchange)
+        else:
+            await self._answer(scope, receive, send, exchange)
 
-    async def _answer_warm(self, route: str, warm: Warm, method: str, exchange: Exchange, send: Send) -> None:
-        headers = warm.headers + self._headers(exchange)
-        await send({"type": "http.response.start", "status": warm.status, "headers": headers})
-        await send({"type": "http.response.body", "body": warm.body})
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
+        found = self._lane.find(scope, exchange.headers) if self._is_host_known(exchange) else None
+        if found is None:
+            await self._answer_routed(scope, receive, send, exchange)
+            return
+        exchange.route, warm = found
+        exchange.status = warm.status
         exchange.gathered.cache = "near"
-        self._recording.warm(method, route, warm.status, exchange.gathered, perf_counter() - exchange.started)
+        await send(
+            {"type": "http.response.start", "status": warm.status, "headers": warm.headers + self._headers(exchange)}
+        )
+        await send({"type": "http.response.body", "body": warm.body})
+        seconds = perf_counter() - exchange.started
+        self._recording.warm(scope["method"], exchange.route, warm.status, exchange.gathered, seconds)
 
     async def _answer_traced(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange, span: Span) -> None:
         with use_span(span, end_on_exit=True):
             await self._answer(scope, receive, send, exchange)
-            route = route_of(scope)
-            span.update_name(f"{scope['method']} {route}")
+            span.update_name(f"{scope['method']} {exchange.route}")
             span.set_attributes(
                 {
                     "http.request.method": scope["method"],
-                    "http.route": route,
+                    "http.route": exchange.route,
                     "http.response.status_code": exchange.status,
                 }
             )
             if exchange.status >= InternalError.status:
                 span.set_status(Status(StatusCode.ERROR))
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
+    async def _answer_routed(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
         async def send_complete(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
@@ -120,16 +124,16 @@ class Envelope:
             await send(message)
 
         with facts.gathering(exchange.gathered):
-            problem = await self._run(scope, receive, send_complete)
+            known = self._is_host_known(exchange)
+            problem = await self._run(scope, receive, send_complete) if known else HostUnknown()
             if problem is not None and not exchange.status:
                 await problem_answer(problem)(scope, receive, send_complete)
             seconds = perf_counter() - exchange.started
-            self._recording.request(scope["method"], route_of(scope), exchange.status, exchange.gathered, seconds)
+            exchange.route = route_of(scope)
+            self._recording.request(scope["method"], exchange.route, exchange.status, exchange.gathered, seconds)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> Problem | None:
         """Run the API under the deadline; gives the problem to answer with when it got no further."""
-        if not self._is_host_known(dict(scope["headers"])):
-            return HostUnknown()
         try:
             async with asyncio.timeout(self._rules.deadline_seconds):
                 await self.api(scope, receive, send)
@@ -146,9 +150,9 @@ class Envelope:
         headers = [*self._rules.headers, (b"x-request-id", exchange.gathered.request_id.encode())]
         return [*headers, _CLOSE] if self.lifecycle.is_draining else headers
 
-    def _is_host_known(self, headers: dict[bytes, bytes]) -> bool:
+    def _is_host_known(self, exchange: Exchange) -> bool:
         hosts = self._rules.trusted_hosts
-        return not hosts or headers.get(b"host", b"").lower().rsplit(b":", 1)[0] in hosts
+        return not hosts or exchange.headers.get(b"host", b"").lower().rsplit(b":", 1)[0] in hosts
 
     def _is_behind_proxy(self, scope: Scope) -> bool:
         return bool(scope.get("client")) and self._rules.proxies.is_trusted(scope["client"][0])

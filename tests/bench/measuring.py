@@ -1,0 +1,79 @@
+"""Measuring: CPU of a server's process per request, from the kernel's accounting."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from statistics import median
+
+import orjson
+import psutil
+
+from tests.kit.environment import ROOT
+
+CONNECTIONS = 64
+SERVER_CORES, OTHER_CORES = {0}, {1}
+
+
+@dataclass
+class Subject:
+    """A server process, and the requests it is measured with."""
+
+    name: str
+    pid: int
+    port: int
+    requests: list[str]
+    micros: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        return median(self.micros)
+
+    @property
+    def spread(self) -> str:
+        return f"{min(self.micros):.1f}..{max(self.micros):.1f}"
+
+
+def pin(pid: int, cores: set[int]) -> None:
+    """Keep a process on these cores, where the machine has them and the kernel lets us."""
+    if hasattr(os, "sched_setaffinity") and cores <= os.sched_getaffinity(0):
+        os.sched_setaffinity(pid, cores)
+
+
+def measure(subject: Subject, seconds: float) -> None:
+    """Load the subject for a while and note CPU microseconds (user and system) per request."""
+    process = psutil.Process(subject.pid)
+    before = process.cpu_times()
+    answered = load(subject, seconds)
+    after = process.cpu_times()
+    used = after.user + after.system - before.user - before.system
+    subject.micros.append(used * 1e6 / answered)
+
+
+def load(subject: Subject, seconds: float) -> int:
+    """Send requests from a process of its own on another core; gives how many were answered, all of them well."""
+    work = {
+        "port": subject.port,
+        "requests": subject.requests,
+        "connections": CONNECTIONS,
+        "seconds": seconds,
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.load"],
+        input=orjson.dumps(work),
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        timeout=seconds + 20,
+        preexec_fn=lambda: pin(0, OTHER_CORES),
+    )
+    tally = orjson.loads(done.stdout)
+    assert not tally["refused"], f"{subject.name}: {tally['refused']} of {tally['answered']} were refused"
+    return int(tally["answered"])
+
+
+def get(path: str, **headers: str) -> str:
+    """Write a GET request."""
+    lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", "Accept: */*", "User-Agent: bench"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""])
