@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from service.settings import ROLE_PATTERN
+from service.setting_kinds import ROLE_PATTERN
 from service.users.emails import NotAnEmail, email_key
 
 # Raised whenever the rendering of a user changes, so that no client's ETag survives it.
