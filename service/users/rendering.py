@@ -5,6 +5,9 @@ from service.users.records import UserRow
 from service.users.shapes import USER_SHAPE, User
 from service.web.fast_lane import Warm
 
+# What Postgres takes as a bigint in any case.
+_MOST_DIGITS = 18
+
 
 def user_bytes(row: UserRow) -> bytes:
     return wire(row).model_dump_json().encode()
@@ -36,7 +39,8 @@ def etag(version: int) -> str:
 def version_of(tag: str) -> int | None:
     """Read the version out of an ETag of the current shape; None for any other."""
     shape, _, version = tag.strip('"').partition(".")
-    if shape != str(USER_SHAPE) or not version.isascii() or not version.isdigit() or tag != etag(int(version)):
+    is_number = version.isascii() and version.isdigit() and len(version) <= _MOST_DIGITS
+    if shape != str(USER_SHAPE) or not is_number or tag != etag(int(version)):
         return None
     return int(version)
 
