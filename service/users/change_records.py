@@ -63,13 +63,8 @@ _is_edited = _name.is_distinct_from(User.display_name) | _verified.is_distinct_f
 EDIT = statement(
     "users.edit",
     update(User)
-    .where(User.id == bindparam("user_id"), User.status != "closed", IS_EXPECTED)
-    .values(
-        display_name=_name,
-        email_verified=_verified,
-        version=User.version + case((_is_edited, 1), else_=0),
-        updated_at=case((_is_edited, func.clock_timestamp()), else_=User.updated_at),
-    )
+    .where(User.id == bindparam("user_id"), User.status != "closed", IS_EXPECTED, _is_edited)
+    .values(display_name=_name, email_verified=_verified, **RAISED)
     .returning(*WIRE),
 )
 MOVE_STATUS = statement(
@@ -135,7 +130,7 @@ HAS_ADMIN = statement("users.has_active_admin", select(_active_admin))
 
 
 async def edit(connection: Connection, user_id: UUID, edit: Edit, expected: Expected) -> UserRow | None:
-    """Change what is to be changed; a no-op keeps version and `updated_at`. None when id or version don't fit."""
+    """Change what is to be changed. None when id or version don't fit, or when nothing would be different."""
     row = (await connection.execute(EDIT, {"user_id": user_id, **asdict(edit), **expected.parameters()})).one_or_none()
     edited = user_row(row)
     if edited is not None and edit.sets_name:

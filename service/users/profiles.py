@@ -51,12 +51,17 @@ class Profiles:
                 await audit.write(connection, Event(Kind.USER_CHANGED, user_id, actor))
 
         if edited is None:
-            raise _why_not(found)
+            return _unchanged_or_refuse(found, expected)
         await self.announce(user_changed(user_id, edited.version))
         return edited
 
 
-def _why_not(found: UserRow | None) -> UserNotFound | UserClosed | VersionStale:
+def _unchanged_or_refuse(found: UserRow | None, expected: Expected) -> UserRow:
+    """Say why nothing was changed; if it is only that all was so already, the user as it is."""
     if found is None:
-        return UserNotFound()
-    return UserClosed() if found.status == "closed" else VersionStale()
+        raise UserNotFound
+    if found.status == "closed":
+        raise UserClosed
+    if expected.version not in {None, found.version}:
+        raise VersionStale
+    return found

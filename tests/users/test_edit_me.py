@@ -1,5 +1,6 @@
 """PATCH /v1/users/me."""
 
+import asyncpg
 import httpx
 import pytest
 
@@ -94,13 +95,16 @@ async def test_any_other_tag_is_stale(service: Service, session: SignedIn, tag: 
 
 
 @pytest.mark.parametrize("body", [NEW, {}])
-async def test_a_change_to_the_same_changes_nothing(service: Service, session: SignedIn, body: dict[str, str]) -> None:
+async def test_a_change_to_the_same_changes_nothing(
+    service: Service, session: SignedIn, database: asyncpg.Connection, body: dict[str, str]
+) -> None:
     changed = await edit(service, session, "*", NEW)
 
     again = await edit(service, session, changed.headers["etag"], body)
 
     assert again.status_code == 200
     assert (again.content, again.headers["etag"]) == (changed.content, changed.headers["etag"])
+    assert await database.fetchval("SELECT count(*) FROM audit_events WHERE kind = 'user.changed'") == 1
 
 
 async def test_a_change_to_the_same_is_refused_too_when_it_is_stale(service: Service, session: SignedIn) -> None:
