@@ -4,10 +4,10 @@ from service.errors import Problem
 
 
 class OAuthProblem(Problem):
-    """A refusal of the token endpoint; `error` is the code of RFC 6749."""
+    """The token request lacks `grant_type` or `refresh_token`, or gives a parameter twice."""
 
     status, code, title = 400, "oauth_request_invalid", "The token request is not valid."
-    detail = "A parameter is missing, given twice, or unknown."
+    detail = "A parameter is missing or given twice."
     error = "invalid_request"
 
 
@@ -20,7 +20,7 @@ class GrantInvalid(OAuthProblem):
 
 
 class GrantUnsupported(OAuthProblem):
-    """The token endpoint takes grant_type=refresh_token only."""
+    """The token endpoint takes `grant_type=refresh_token` only."""
 
     code, title = "oauth_grant_unsupported", "This grant type is not supported."
     detail = "grant_type must be refresh_token."

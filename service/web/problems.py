@@ -43,7 +43,7 @@ class BodyMalformed(Problem):
 
 
 class BodyTooLarge(Problem):
-    """The body is larger than this service takes."""
+    """The body is larger than this service takes (64 KiB, unless the installation sets another limit)."""
 
     status, code, title = 413, "body_too_large", "The body is too large."
     detail = "No request to this service needs that much."
@@ -65,7 +65,7 @@ class RequestInvalid(Problem):
 
 
 class NotFound(Problem):
-    """Nothing is at this address."""
+    """Nothing is at this address; perhaps an id in it can't exist."""
 
     status, code, title = 404, "not_found", "There is nothing here."
     detail = "The address is not one of this service, or an id in it can't exist."
@@ -79,7 +79,7 @@ class MethodNotAllowed(Problem):
 
 
 class RequestMalformed(Problem):
-    """The request can't be understood at the level of HTTP."""
+    """The request breaks a rule of HTTP or of the format it claims to be in."""
 
     status, code, title = 400, "request_malformed", "The request can't be understood."
     detail = "It breaks a rule of HTTP."

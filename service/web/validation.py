@@ -5,6 +5,8 @@ from typing import Any
 
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Match
 
 from service.errors import FieldError, InternalError, Problem
 from service.web.problems import (
@@ -24,6 +26,7 @@ _BY_STATUS: dict[int, type[Problem]] = {
     413: BodyTooLarge,
     415: MediaTypeUnsupported,
 }
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _MOST_ERRORS = 20
 
 
@@ -37,9 +40,22 @@ def problem_of_validation(error: RequestValidationError) -> Problem:
     return RequestInvalid(errors=[_field_error(item) for item in errors[:_MOST_ERRORS]])
 
 
-def problem_of_http(error: HTTPException) -> Problem:
-    """Translate the router's own refusals; `Allow` and the like stay."""
-    return _BY_STATUS.get(error.status_code, InternalError)(headers=error.headers)
+def problem_of_http(error: HTTPException, request: Request) -> Problem:
+    """Translate the router's own refusals."""
+    problem = _BY_STATUS.get(error.status_code, InternalError)
+    if problem is MethodNotAllowed:
+        return MethodNotAllowed(headers={"Allow": ", ".join(_methods_at(request))})
+    return problem(headers=error.headers)
+
+
+def _methods_at(request: Request) -> list[str]:
+    """List what this address takes; the router only knows the methods of the first of its routes (RFC 9110, 10.2.1)."""
+    routes: Sequence[BaseRoute] = request.app.routes
+    return [
+        method
+        for method in _METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
 
 
 def _field_error(item: dict[str, Any]) -> FieldError:
