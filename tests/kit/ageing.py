@@ -13,6 +13,8 @@ A_MOMENT = timedelta(seconds=1)
 async def age(database: asyncpg.Connection, session_id: str, by: timedelta) -> None:
     """Shift all instants of a session into the past, as if it had stood unused for this long."""
     done = await database.execute(
-        "UPDATE sessions SET created_at = created_at - $2, rotated_at = rotated_at - $2 WHERE id = $1", session_id, by
+        "UPDATE sessions SET created_at = created_at - $2::interval, rotated_at = rotated_at - $2 WHERE id = $1",
+        session_id,
+        by,
     )
     assert done == "UPDATE 1", f"no session {session_id}"
