@@ -1,6 +1,7 @@
 """Signing in brings a stored hash to current parameters, and never fails for it."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import asyncpg
 import bcrypt
@@ -8,16 +9,23 @@ import pytest
 
 from tests.kit.environment import Addresses
 from tests.kit.people import Person, SignedIn
-from tests.kit.services import Service, StartService
+from tests.kit.services import Service, running_service
 
-STRONGER = {"SIGNET_ARGON2_ITERATIONS": "3"}
+STRONGER = {"SIGNET_ARGON2_ITERATIONS": "3", "SIGNET_HASH_WAIT": "30s", "SIGNET_DATABASE_TIMEOUT": "1 s"}
 CURRENT, STRONGER_SCHEME = "argon2id$19456,2,1", "argon2id$19456,3,1"
 
 
+@pytest.fixture(scope="module")
+async def stronger(stores: Addresses, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
+    """A replica whose hashes take more passes."""
+    log = tmp_path_factory.mktemp("logs") / "stronger.log"
+    async with running_service(stores, log, STRONGER) as replica:
+        yield replica
+
+
 async def test_signing_in_rehashes_when_parameters_have_changed(
-    start_service: StartService, ada: Person, database: asyncpg.Connection
+    stronger: Service, ada: Person, database: asyncpg.Connection
 ) -> None:
-    stronger = await start_service(**STRONGER)
     former = await _stored(database, ada)
 
     await ada.sign_in("phone", stronger)
@@ -37,10 +45,7 @@ async def test_signing_in_keeps_a_hash_of_current_parameters(ada: Person, databa
     assert await _stored(database, ada) == former
 
 
-async def test_a_wrong_password_rehashes_nothing(
-    start_service: StartService, ada: Person, database: asyncpg.Connection
-) -> None:
-    stronger = await start_service(**STRONGER)
+async def test_a_wrong_password_rehashes_nothing(stronger: Service, ada: Person, database: asyncpg.Connection) -> None:
     former = await _stored(database, ada)
 
     answer = await stronger.post("/v1/sessions", json={"email": ada.email, "password": "a wrong password"})
@@ -50,9 +55,8 @@ async def test_a_wrong_password_rehashes_nothing(
 
 
 async def test_a_rehash_ends_no_session_and_outdates_no_token(
-    service: Service, start_service: StartService, ada: Person, database: asyncpg.Connection
+    service: Service, stronger: Service, ada: Person, database: asyncpg.Connection
 ) -> None:
-    stronger = await start_service(**STRONGER)
     phone = await ada.sign_in("phone", service)
     former = await _stored(database, ada)
 
@@ -84,9 +88,8 @@ async def test_an_imported_hash_lets_its_owner_in_and_is_upgraded(
 
 
 async def test_a_rehash_that_fails_never_fails_the_sign_in(
-    stores: Addresses, start_service: StartService, ada: Person, database: asyncpg.Connection
+    stores: Addresses, stronger: Service, ada: Person, database: asyncpg.Connection
 ) -> None:
-    stronger = await start_service(**STRONGER, SIGNET_DATABASE_TIMEOUT="300ms")
     former = await _stored(database, ada)
     holder = await asyncpg.connect(stores.database_url)
     # Sign-ins share the row of their user; only the rehash has to wait for it, in vain.
@@ -103,9 +106,8 @@ async def test_a_rehash_that_fails_never_fails_the_sign_in(
 
 
 async def test_many_sign_ins_that_all_rehash_do_not_stand_in_each_others_way(
-    start_service: StartService, ada: Person, database: asyncpg.Connection
+    stronger: Service, ada: Person, database: asyncpg.Connection
 ) -> None:
-    stronger = await start_service(**STRONGER, SIGNET_HASH_WAIT="30s")
     body = {"email": ada.email, "password": ada.password}
 
     answers = await asyncio.gather(*(stronger.post("/v1/sessions", json=body) for _ in range(20)))

@@ -1,21 +1,31 @@
 """A user has about as many sessions as the limit says: the oldest end, so a sign-in is never refused for it."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import asyncpg
+import pytest
 
+from tests.kit.environment import Addresses
 from tests.kit.everywhere import accepted_everywhere, refused_everywhere
 from tests.kit.people import Person, SignedIn
 from tests.kit.refreshing import refresh, running_sessions, session_row
-from tests.kit.services import Service, StartService
+from tests.kit.services import Service, running_service
 
-LIMIT = {"SIGNET_SESSION_LIMIT": "3"}
+LIMIT = {"SIGNET_SESSION_LIMIT": "3", "SIGNET_HASH_WAIT": "30s"}
+
+
+@pytest.fixture(scope="module")
+async def bounded(stores: Addresses, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
+    """A replica that lets a user have three sessions."""
+    log = tmp_path_factory.mktemp("logs") / "bounded.log"
+    async with running_service(stores, log, LIMIT) as replica:
+        yield replica
 
 
 async def test_the_oldest_session_ends_when_there_are_too_many(
-    replicas: tuple[Service, Service], start_service: StartService, ada: Person, database: asyncpg.Connection
+    replicas: tuple[Service, Service], bounded: Service, ada: Person, database: asyncpg.Connection
 ) -> None:
-    bounded = await start_service(**LIMIT)
     oldest, *others = [await ada.sign_in(f"device {number}", bounded) for number in range(3)]
     before = await running_sessions(database, ada.id)
 
@@ -31,9 +41,8 @@ async def test_the_oldest_session_ends_when_there_are_too_many(
 
 
 async def test_signing_in_again_and_again_never_passes_the_limit(
-    start_service: StartService, ada: Person, database: asyncpg.Connection
+    bounded: Service, ada: Person, database: asyncpg.Connection
 ) -> None:
-    bounded = await start_service(**LIMIT)
 
     for _ in range(8):
         newest = await ada.sign_in("phone", bounded)
@@ -44,9 +53,8 @@ async def test_signing_in_again_and_again_never_passes_the_limit(
 
 
 async def test_sessions_of_others_do_not_count(
-    start_service: StartService, ada: Person, eve: Person, database: asyncpg.Connection
+    bounded: Service, ada: Person, eve: Person, database: asyncpg.Connection
 ) -> None:
-    bounded = await start_service(**LIMIT)
     phone = await ada.sign_in("phone", bounded)
 
     for _ in range(5):
@@ -55,10 +63,7 @@ async def test_sessions_of_others_do_not_count(
     assert await running_sessions(database, ada.id) == {phone.session_id}
 
 
-async def test_ended_sessions_do_not_count(
-    start_service: StartService, ada: Person, database: asyncpg.Connection
-) -> None:
-    bounded = await start_service(**LIMIT)
+async def test_ended_sessions_do_not_count(bounded: Service, ada: Person, database: asyncpg.Connection) -> None:
     oldest, ended, third = [await ada.sign_in(f"device {number}", bounded) for number in range(3)]
     await bounded.delete(f"/v1/sessions/{ended.session_id}", token=oldest.access_token)
 
@@ -72,9 +77,8 @@ async def test_ended_sessions_do_not_count(
 
 
 async def test_sign_ins_in_flight_at_the_limit_all_succeed(
-    start_service: StartService, ada: Person, database: asyncpg.Connection
+    bounded: Service, ada: Person, database: asyncpg.Connection
 ) -> None:
-    bounded = await start_service(**LIMIT, SIGNET_HASH_WAIT="30s")
     body = {"email": ada.email, "password": ada.password}
 
     answers = await asyncio.gather(*(bounded.post("/v1/sessions", json=body) for _ in range(20)))
