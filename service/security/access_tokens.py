@@ -143,14 +143,28 @@ class AccessTokens:
 
     @staticmethod
     def _claims(payload: dict[str, Any], key_id: str) -> Claims:
+        user_id = UUID(str(payload["sub"]))
         return Claims(
-            user_id=UUID(payload["sub"]),
-            session_id=UUID(payload["sid"]),
-            roles=tuple(payload.get("roles", ())),
-            scopes=tuple(payload.get("scope", "").split()),
+            user_id=user_id,
+            user_key=str(user_id),
+            session_id=UUID(str(payload["sid"])),
+            roles=_texts(payload.get("roles", [])),
+            scopes=tuple(_text(payload.get("scope", "")).split()),
             epoch=int(payload["epoch"]),
             signed_in_at=int(payload["auth_time"]),
             issued_at=int(payload["iat"]),
             expires_at=int(payload["exp"]),
             key_id=key_id,
         )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TokenRefused("claims")
+    return value
+
+
+def _texts(values: object) -> tuple[str, ...]:
+    if not isinstance(values, list):
+        raise TokenRefused("claims")
+    return tuple(_text(value) for value in values)

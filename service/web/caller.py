@@ -92,8 +92,11 @@ def find_bearer(authorization: bytes | None) -> bytes | None:
 
 
 def authorization_of(request: Request) -> bytes | None:
-    given = request.headers.get("authorization")
-    return given.encode("latin-1") if given is not None else None
+    """Return the Authorization header; two of them mean one caller here and another to a gateway, so they are refused."""
+    given = request.headers.getlist("authorization")
+    if len(given) > 1:
+        raise TokenInvalid
+    return given[0].encode("latin-1") if given else None
 
 
 async def signed_in(request: Request) -> Claims:
