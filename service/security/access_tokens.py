@@ -59,6 +59,8 @@ class AccessTokens:
         now = int(self._clock.timestamp())
         expires = min(now + int(self.rules.ttl.total_seconds()), int(grant.session_expires_at.timestamp()))
         key = self._ring.signing_key(self._clock.timestamp())
+        # A claim without content is left out: RFC 6749 knows no empty scope, and RFC 9068 validators refuse it.
+        optional = {"roles": list(grant.roles), "scope": " ".join(self.rules.scopes_of(grant.roles))}
         payload = {
             "iss": self.rules.issuer,
             "aud": self.rules.audience,
@@ -69,9 +71,8 @@ class AccessTokens:
             "jti": uuid7().hex,
             "client_id": CLIENT_ID,
             "auth_time": int(grant.signed_in_at.timestamp()),
-            "roles": list(grant.roles),
-            "scope": " ".join(self.rules.scopes_of(grant.roles)),
             "epoch": grant.epoch,
+            **{name: value for name, value in optional.items() if value},
         }
         headers = {"kid": key.key_id, "typ": TOKEN_TYPE}
         return jwt.encode(payload, key.private, key.algorithm, headers), expires - now
