@@ -14,6 +14,8 @@ def keys() -> None:
 def list_keys() -> None:
     """List the signing keys: id, algorithm, since when each signs and when it goes."""
     stored = with_parts(lambda parts: parts.operations.rotating.listed())
+    if not stored:
+        click.echo("no signing key yet; the first process that serves makes one")
     for key in stored:
         until = key.retired_at.isoformat(timespec="seconds") if key.retired_at else "-"
         click.echo(

@@ -63,6 +63,10 @@ class StoredKey:
     database_time: datetime
 
     @property
+    def is_active(self) -> bool:
+        return self.active_at <= self.database_time and not self.is_retired
+
+    @property
     def is_retired(self) -> bool:
         return self.retired_at is not None and self.retired_at < self.database_time
 

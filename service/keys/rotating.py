@@ -74,7 +74,9 @@ class Rotating:
         """Publish a successor that signs after the lead (or now) and give the other keys an end; gives its `kid`."""
         async with self.database.begin() as connection:
             await keys.lock(connection)
-            key_id = await self._succeed(connection, timedelta(0) if at_once else self.rules.lead)
+            # Without a key that signs there is nothing to wait for: until the lead is over nobody could sign in.
+            is_first = not any(key.is_active for key in await keys.all_keys(connection))
+            key_id = await self._succeed(connection, timedelta(0) if at_once or is_first else self.rules.lead)
         await self.announce(keys_changed())
         return key_id
 
