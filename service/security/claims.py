@@ -5,9 +5,12 @@ from datetime import datetime
 from uuid import UUID
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Claims:
-    """The claims of one access token (RFC 9068). Instants are seconds since the epoch, as in the token."""
+    """The claims of one access token (RFC 9068). Instants are seconds since the epoch, as in the token.
+
+    `answer` belongs to whoever renders the claims: what was rendered once is kept as long as they are remembered.
+    """
 
     user_id: UUID
     session_id: UUID
@@ -20,6 +23,7 @@ class Claims:
     key_id: str
     # The user's id as the key of caches: made once per token, not once per request.
     user_key: str = ""
+    answer: object = None
 
     @property
     def is_admin(self) -> bool:

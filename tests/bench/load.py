@@ -4,6 +4,8 @@ import asyncio
 import re
 import sys
 from dataclasses import dataclass
+from functools import partial
+from itertools import cycle, islice
 from time import monotonic
 from typing import cast
 
@@ -65,13 +67,10 @@ async def run(port: int, requests: list[bytes], connections: int, seconds: float
     tally = Tally()
     loop = asyncio.get_running_loop()
     began = monotonic()
+    until = began + seconds
     opened = [
-        await loop.create_connection(
-            lambda request=requests[index % len(requests)]: Connection(request, tally, began + seconds),  # type: ignore[misc]
-            "127.0.0.1",
-            port,
-        )
-        for index in range(connections)
+        await loop.create_connection(partial(Connection, request, tally, until), "127.0.0.1", port)
+        for request in islice(cycle(requests), connections)
     ]
     await asyncio.gather(*(protocol.done for _, protocol in opened))
     tally.seconds = monotonic() - began

@@ -94,9 +94,9 @@ def free_ports(count: int) -> list[int]:
 
 @asynccontextmanager
 async def running_service(
-    stores: Addresses, log: Path, settings: Mapping[str, str] | None = None
+    stores: Addresses, log: Path, settings: Mapping[str, str] | None = None, module: str = "service"
 ) -> AsyncIterator[Service]:
-    """Start a replica, wait until it is ready, stop it after the block."""
+    """Start a replica, wait until it is ready, stop it after the block. `module` may be a build with a fault."""
     port, management_port = free_ports(2)
     environment = {
         **stores.environment(),
@@ -106,7 +106,7 @@ async def running_service(
     }
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "service", "serve"], env=environment, cwd=ROOT, stdout=output, stderr=output
+            [sys.executable, "-m", module, "serve"], env=environment, cwd=ROOT, stdout=output, stderr=output
         )
         service = Service(process, port, management_port, log)
         try:
