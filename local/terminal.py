@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
+from typing import TextIO
 
 GREEN, BOLD, DIM, RED, PLAIN = "\033[32m", "\033[1m", "\033[2m", "\033[31m", "\033[0m"
 CLEAR_LINE = "\r\033[K"
@@ -27,21 +28,24 @@ class Terminal:
             if isinstance(stream, TextIOWrapper):
                 # A terminal that cannot show a character gets a question mark, not a stack trace.
                 stream.reconfigure(errors="replace", line_buffering=True)
-        self.is_live = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+        self._is_one = sys.stdout.isatty()
+        self.is_live = self._is_one and os.environ.get("TERM") != "dumb"
         self._has_colours = self.is_live and not os.environ.get("NO_COLOR")
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was a terminal and is none any more, which the system tells its first program only."""
+        return self._is_one and not os.isatty(sys.stdout.fileno())
+
     def say(self, text: str = "", *, end: str = "\n") -> None:
-        """Print a line. A reader who went away is no reason to end."""
-        try:
-            print(text, end=end, flush=True)
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        """Print a line."""
+        _print(text + end, sys.stdout)
 
     def refuse(self, sentence: str) -> None:
         """Print why it cannot be."""
         if self.is_live:
             self.say(CLEAR_LINE, end="")
-        print(self._coloured(RED, "signet: ") + sentence, file=sys.stderr, flush=True)
+        _print(f"{self._coloured(RED, 'signet: ')}{sentence}\n", sys.stderr)
 
     def bold(self, text: str) -> str:
         return self._coloured(BOLD, text)
@@ -68,3 +72,11 @@ class Terminal:
 
     def _coloured(self, colour: str, text: str) -> str:
         return f"{colour}{text}{PLAIN}" if self._has_colours else text
+
+
+def _print(text: str, stream: TextIO) -> None:
+    """Print, and go on in silence when the reader went away or the terminal was closed."""
+    try:
+        print(text, end="", file=stream, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

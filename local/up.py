@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
+from typing import NoReturn
 
 from local import postgres, valkey
 from local.folder import Folder, opened
@@ -65,7 +66,7 @@ def _run(wishes: Wishes, terminal: Terminal, patience: Patience) -> None:
         is_new = _prepare(signet, terminal)
         service = running.enter_context(_shown(signet.server(wishes), terminal))
         terminal.say(_welcome(wishes, folder, terminal, is_new=is_new))
-        _watch([service, *servers.values()], patience)
+        _watch([service, *servers.values()], terminal, patience)
 
 
 @contextmanager
@@ -105,12 +106,20 @@ def _prepare(signet: Signet, terminal: Terminal) -> bool:
     return is_new
 
 
-def _watch(servers: list[Server], patience: Patience) -> None:
-    """Return never: a requested stop ends it, and so does a server that ends by itself."""
-    patience.until(lambda: not all(server.is_running for server in servers), within=FOR_EVER, pause=0.2)
-    ended = next(server for server in servers if not server.is_running)
-    where = f"see {ended.log}" if ended.log else "what it said last stands above"
-    raise CannotStart(f"{ended.name} ended by itself (exit code {ended.exit_code}); {where}.")
+def _watch(servers: list[Server], terminal: Terminal, patience: Patience) -> NoReturn:
+    """Wait for a requested stop, a closed terminal or a server that ends by itself."""
+    ended: list[Server] = []
+
+    def is_over() -> bool:
+        ended.extend(server for server in servers if not server.is_running)
+        return bool(ended) or terminal.is_closed
+
+    patience.until(is_over, within=FOR_EVER, pause=0.2)
+    if not ended:
+        raise StopRequested
+    first = ended[0]
+    where = f"see {first.log}" if first.log else "what it said last stands above"
+    raise CannotStart(f"{first.name} ended by itself (exit code {first.exit_code}); {where}.")
 
 
 def _place(server: Server) -> str:

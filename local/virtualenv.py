@@ -74,7 +74,12 @@ def _create(terminal: Terminal) -> None:
         ) from missing
     with terminal.step(f"Making {FOLDER} with Python {VERSION}", f"{FOLDER} has been made with Python {VERSION}"):
         shutil.rmtree(FOLDER, ignore_errors=True)
-        venv.EnvBuilder(with_pip=True, symlinks=True).create(FOLDER)
+        try:
+            venv.EnvBuilder(with_pip=True, symlinks=True).create(FOLDER)
+        except subprocess.CalledProcessError as refusal:
+            raise CannotStart(
+                f"pip could not be put into {FOLDER}; `{' '.join(map(str, refusal.cmd))}` tells why."
+            ) from refusal
         STAMPS.mkdir()
 
 
