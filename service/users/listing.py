@@ -7,7 +7,7 @@ from service.users import listing_records
 from service.users.emails import NotAnEmail, email_key
 from service.users.listing_records import Position, Question
 from service.users.records import UserRow
-from service.users.terms import fold
+from service.users.terms import prefix_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Directory:
 
 def _question(filters: Filters) -> Question:
     return Question(
-        search=fold(filters.search) if filters.search else None,
+        search=prefix_of(filters.search) if filters.search else None,
         email_key=email_key(filters.email) if filters.email else None,
         role=filters.role,
         status=filters.status,
