@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from service.setting_kinds import ROLE_PATTERN
 from service.users.emails import NotAnEmail, email_key
+from service.users.terms import SHORTEST_SEARCH, fold
 
 # Raised whenever the rendering of a user changes, so that no client's ETag survives it.
 USER_SHAPE = 1
@@ -27,6 +28,12 @@ def check_email(email: str) -> str:
 def check_text(text: str) -> str:
     if any(character < " " or character == "\x7f" for character in text):
         raise ValueError("control characters are refused")
+    return text
+
+
+def check_search(text: str) -> str:
+    if len(fold(check_text(text))) < SHORTEST_SEARCH:
+        raise ValueError(f"a search has at least {SHORTEST_SEARCH} characters")
     return text
 
 
@@ -73,7 +80,7 @@ class UserQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    search: Annotated[str, AfterValidator(check_text)] | None = Field(
+    search: Annotated[str, AfterValidator(check_search)] | None = Field(
         None, min_length=2, max_length=100, description="Beginning of a word of address or name."
     )
     email: Annotated[str, AfterValidator(check_text)] | None = Field(

@@ -34,7 +34,8 @@ def read_cursor(cursor: str, question: str, length: int) -> list[str]:
         raise CursorMalformed from None
     if not isinstance(parts, list) or len(parts) != length + 1 or not all(isinstance(part, str) for part in parts):
         raise CursorMalformed
-    if parts[0] != _mark(question):
+    # NUL is the one character that Postgres refuses.
+    if parts[0] != _mark(question) or any("\0" in part for part in parts):
         raise CursorMalformed
     return parts[1:]
 
