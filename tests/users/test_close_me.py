@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 
 from tests.kit.ageing import age
+from tests.kit.dumping import dump
 from tests.kit.everywhere import PROMISED_SECONDS, refused_everywhere
 from tests.kit.people import PASSWORD, Person, SignedIn, new_person, problem
 from tests.kit.refreshing import refresh, refreshed
@@ -145,11 +146,6 @@ async def test_the_last_admin_stays(service: Service, boss: SignedIn) -> None:
 @pytest.mark.parametrize("path", [ME, "/v1/users/0198f3c2-a7bb-7d10-a2b4-c6d8e0f1a2b3"])
 async def test_nobody_closes_an_account_without_a_token(service: Service, path: str) -> None:
     assert problem(await service.delete(path)) == (401, "token_missing")
-
-
-async def dump(database: asyncpg.Connection, table: str) -> str:
-    """Write a whole table as text."""
-    return str(await database.fetchval(f"SELECT coalesce(jsonb_agg(to_jsonb(t)), '[]')::text FROM {table} t"))
 
 
 async def audited(database: asyncpg.Connection, user_id: str) -> list[str]:
