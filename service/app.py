@@ -1,5 +1,6 @@
 """create_app(settings): where the rooms meet."""
 
+import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -64,7 +65,9 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Envelope:
     clock = clock or Clock()
     parts = build(settings, clock, new_metrics())
     lifecycle = Lifecycle()
-    parts.metrics.domain.limits_on.set(0)
+    parts.metrics.limits.enabled.set(settings.limits == "on")
+    if settings.limits == "off":
+        logging.getLogger(__name__).warning("RATE LIMITS ARE OFF: passwords can be guessed as fast as they are hashed")
     recording = Recording(RequestLog(sys.stdout.fileno(), is_console=settings.log_format == "console"), parts.metrics.http)
     api = create_api(parts, lifecycle, recording)
     lane = _fast_lane(parts, api.state.gate)
@@ -128,6 +131,7 @@ def _fill_state(api: FastAPI, parts: Parts) -> None:
     for field in fields(parts.operations):
         setattr(api.state, field.name, getattr(parts.operations, field.name))
     api.state.settings = parts.settings
+    api.state.charging = parts.charging
     api.state.clock = parts.clock
     api.state.secrets = parts.security.secrets
     api.state.ring = parts.security.ring

@@ -13,6 +13,7 @@ from pydantic_settings import NoDecode
 
 _UNITS = {"ms": 0.001, "s": 1, "min": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|d)?")
+_RATE = re.compile(r"([1-9]\d{0,8})\s*/\s*(s|min|h|d)")
 _STRONG_LENGTH, _STRONG_SYMBOLS = 32, 10
 
 
@@ -23,6 +24,15 @@ def parse_duration(value: object) -> object:
     if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
         return timedelta(seconds=float(match[1]) * _UNITS[match[2] or "s"])
     return value
+
+
+def parse_rate(value: object) -> object:
+    """Turn `10/min` or `5 / h` into how many in how many seconds."""
+    if not isinstance(value, str):
+        return value
+    if match := _RATE.fullmatch(value.strip()):
+        return int(match[1]), float(_UNITS[match[2]])
+    raise ValueError("must look like 10/min: a number, and one of s, min, h, d")
 
 
 def parse_list(value: object) -> object:
@@ -75,6 +85,7 @@ def check_roles(value: dict[str, list[str]]) -> dict[str, list[str]]:
 
 ROLE_PATTERN = r"[a-z][a-z0-9:_-]{0,63}"
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(ge=timedelta(0))]
+Rate = Annotated[tuple[int, float], NoDecode, BeforeValidator(parse_rate)]
 Words = Annotated[list[str], NoDecode, BeforeValidator(parse_list)]
 Port = Annotated[int, BeforeValidator(refuse_service_link), Field(ge=1, le=65535)]
 PostgresUrl = Annotated[SecretStr, AfterValidator(check_postgres_url)]

@@ -12,6 +12,7 @@ from service.setting_kinds import (
     Duration,
     Port,
     PostgresUrl,
+    Rate,
     RedisUrl,
     RoleScopes,
     Secrets,
@@ -139,6 +140,16 @@ class Settings(BaseSettings):
     drain: Duration = Field(timedelta(seconds=5), description="How long a worker goes on serving after SIGTERM.")
     shutdown_timeout: Duration = Field(
         timedelta(seconds=15), description="How long requests in flight may take after that."
+    )
+    limit_sign_in_account: Rate = Field(
+        (10, 60.0), description="Sign-ins of one account; right passwords are given back."
+    )
+    limit_sign_in_address: Rate = Field((60, 60.0), description="Sign-ins from one address (IPv6: one /64).")
+    limit_registration: Rate = Field((5, 3600.0), description="Registrations from one address.")
+    limit_refresh: Rate = Field((60, 60.0), description="Refreshes of one session.")
+    limit_caller: Rate = Field((600, 60.0), description="All other requests of one caller.")
+    limit_shares: int = Field(
+        4, ge=1, description="Processes that share a limit while Redis is away: each has the limit divided by this."
     )
     limits: Literal["on", "off"] = Field("on", description="`off` turns every rate limit off.")
     limits_off_is_intended: bool = Field(

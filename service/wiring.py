@@ -11,6 +11,10 @@ from service.changes.following import Following
 from service.changes.hearing import Hearing
 from service.clock import Clock
 from service.keys.rotating import KeyRules, Rotating
+from service.limits.charging import Charging
+from service.limits.counting import Counting
+from service.limits.local_counts import LocalCounts
+from service.limits.policies import Lockout, Policies, Policy
 from service.security.access_tokens import AccessTokens, TokenRules
 from service.security.hashing_pool import HashingPool
 from service.security.key_ring import KeyRing
@@ -80,6 +84,7 @@ class Parts:
     metrics: Metrics
     stores: Stores
     security: Security
+    charging: Charging
     operations: Operations
     hearing: Hearing
     following: Following
@@ -91,9 +96,10 @@ def build(settings: Settings, clock: Clock, metrics: Metrics) -> Parts:
     security = _security(settings, clock, metrics)
     hearing = Hearing(stores.profiles_cache, security.revocations)
     announce = Announce(hearing.hear, stores.redis, metrics.domain)
-    operations = _operations(settings, metrics, stores, security, announce)
+    charging = _charging(settings, metrics, stores, security)
+    operations = _operations(settings, metrics, stores, security, announce, charging)
     following = Following(stores.database, stores.redis, hearing.hear, clock, metrics.domain)
-    return Parts(settings, clock, metrics, stores, security, operations, hearing, following)
+    return Parts(settings, clock, metrics, stores, security, charging, operations, hearing, following)
 
 
 def _stores(settings: Settings, clock: Clock, metrics: Metrics) -> Stores:
@@ -126,8 +132,20 @@ def _security(settings: Settings, clock: Clock, metrics: Metrics) -> Security:
     )
 
 
+def _charging(settings: Settings, metrics: Metrics, stores: Stores, security: Security) -> Charging:
+    policies = Policies(
+        Policy("sign-in-account", *settings.limit_sign_in_account),
+        Policy("sign-in-address", *settings.limit_sign_in_address),
+        Policy("registration", *settings.limit_registration),
+        Policy("refresh", *settings.limit_refresh),
+        Policy("caller", *settings.limit_caller),
+    )
+    counting = Counting(stores.redis, LocalCounts(), security.secrets, settings.limit_shares, Lockout())
+    return Charging(settings.limits == "on", policies, counting, metrics.limits)
+
+
 def _operations(
-    settings: Settings, metrics: Metrics, stores: Stores, security: Security, announce: Announce
+    settings: Settings, metrics: Metrics, stores: Stores, security: Security, announce: Announce, charging: Charging
 ) -> Operations:
     database, passwords, domain = stores.database, security.passwords, metrics.domain
     lengths = Lengths(settings.session_idle, settings.session_age, settings.refresh_grace)
@@ -137,12 +155,12 @@ def _operations(
     )
     shortest = settings.password_min_length
     return Operations(
-        registering=Registering(database, passwords, settings.registration == "open", shortest),
+        registering=Registering(database, passwords, charging, settings.registration == "open", shortest),
         profiles=Profiles(database, stores.profiles_cache, announce),
         standing=Standing(database, announce),
         directory=Directory(database),
-        signing_in=SigningIn(database, passwords, pairs, announce, lengths, settings.session_limit, domain),
-        refreshing=Refreshing(database, pairs, announce, lengths, domain),
+        signing_in=SigningIn(database, passwords, pairs, announce, charging, lengths, settings.session_limit, domain),
+        refreshing=Refreshing(database, pairs, announce, charging, lengths, domain),
         ending=Ending(database, announce, lengths, domain),
         session_listing=Listing(database, lengths),
         changing_password=ChangingPassword(database, passwords, pairs, announce, lengths, shortest, domain),

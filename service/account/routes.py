@@ -5,6 +5,7 @@ from fastapi import APIRouter, Request, Response
 from service.account.changing_password import ChangingPassword
 from service.account.problems import CurrentPasswordWrong, PasswordOvertaken
 from service.account.shapes import NewPassword
+from service.limits.problems import RateLimited
 from service.sessions.shapes import TokenPair
 from service.telemetry import facts
 from service.users.problems import PasswordUnacceptable, UserNotFound
@@ -27,6 +28,7 @@ def changing_password(request: Request) -> ChangingPassword:
     responses={
         200: says("The pair of a new session; every earlier session has ended.", "Cache-Control"),
         **refusals(
+            RateLimited,
             TokenMissing,
             TokenInvalid,
             CurrentPasswordWrong,

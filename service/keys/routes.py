@@ -4,23 +4,29 @@ from hashlib import sha256
 from typing import Any
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from service.keys.shapes import KeySet, Metadata
+from service.limits.problems import RateLimited
 from service.security.key_ring import KeyRing
 from service.settings import Settings
+from service.web.caller import counted
 from service.web.conditions import IfNoneMatch, is_none_match
 from service.web.fast_lane import Warm
 from service.web.rendering import not_modified, refusals, says, warm_answer
 
-router = APIRouter(prefix="/.well-known", tags=["discovery"])
+router = APIRouter(prefix="/.well-known", tags=["discovery"], dependencies=[Depends(counted)])
 
 JWKS_MAX_AGE_SECONDS = 300
 
 
 def _answers(meaning: str) -> dict[int | str, dict[str, Any]]:
     cacheable = ("ETag", "Cache-Control")
-    return {200: says(meaning, *cacheable), 304: says("The copy at hand is current.", *cacheable), **refusals()}
+    return {
+        200: says(meaning, *cacheable),
+        304: says("The copy at hand is current.", *cacheable),
+        **refusals(RateLimited),
+    }
 
 
 @router.get("/jwks.json", response_model=KeySet, responses=_answers("The keys."))

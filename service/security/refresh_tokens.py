@@ -43,6 +43,14 @@ def find_presented(secrets: Secrets, raw_token: str) -> Presented | None:
     return Presented(session_id, generation) if hmac.compare_digest(genuine, raw_token) else None
 
 
+def find_genuine(secrets: Secrets, raw_token: str) -> Presented | None:
+    """Read a token if it is one of ours, whatever has become of its secret or session."""
+    try:
+        return find_presented(secrets, raw_token)
+    except SecretNotKnown:
+        return None
+
+
 def _assemble(keys: DerivedKeys, session_id: UUID, generation: int) -> str:
     body = f"v1.{keys.secret_id}.{session_id.hex}.{generation}"
     mac = hmac.digest(keys.refresh, body.encode(), sha256)

@@ -168,6 +168,7 @@ LIST_AFTER = statement(
     .order_by(Session.created_at.desc(), Session.id.desc())
     .limit(bindparam("size")),
 )
+OWNER = statement("sessions.owner", select(Session.user_id).where(Session.id == bindparam("session_id")))
 DEVICE = statement("sessions.device", select(Session.device).where(Session.id == bindparam("session_id")))
 IS_STANDING = statement(
     "sessions.is_standing",
@@ -224,6 +225,11 @@ async def page(
     else:
         rows = await connection.execute(LIST_AFTER, {**parameters, "after_at": after[0], "after_id": after[1]})
     return [SessionRow(*row) for row in rows]
+
+
+async def find_owner(connection: Connection, session_id: UUID) -> UUID | None:
+    """Find whose session this is or was."""
+    return await connection.scalar(OWNER, {"session_id": session_id})
 
 
 async def find_device(connection: Connection, session_id: UUID) -> str | None:

@@ -7,6 +7,7 @@ from service.audit.events import Event, Kind
 from service.changes import records as changes
 from service.changes.announcing import Announce
 from service.changes.messages import session_over
+from service.limits.charging import Charging
 from service.security.refresh_tokens import Presented, SecretNotKnown, find_presented
 from service.sessions import refresh_records
 from service.sessions.pairs import Pairs
@@ -25,12 +26,14 @@ class Refreshing:
     database: Database
     pairs: Pairs
     announce: Announce
+    charging: Charging
     lengths: Lengths
     metrics: DomainMetrics
 
     async def refresh(self, raw_token: str) -> TokenPair:
         """Exchange a refresh token for its successor; a replay ends the session (RFC 9700, 4.14.2)."""
         presented = self._presented(raw_token)
+        await self.charging.charge_refresh(presented.session_id)
         refreshed = await self._settle(presented)
         self.metrics.refreshes.labels(refreshed.outcome).inc()
         if refreshed.outcome is Outcome.REPLAYED:

@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from service.errors import Forbidden
+from service.limits.problems import AccountDelayed, RateLimited
 from service.security.claims import Claims
 from service.sessions.ending import Ending
 from service.sessions.listing import Listing, Position
@@ -31,7 +32,7 @@ from service.web.rendering import json_answer, no_content, refusals, says
 
 router = APIRouter(tags=["sessions"], route_class=StrictRoute)
 
-NOBODY = (TokenMissing, TokenInvalid)
+NOBODY = (TokenMissing, TokenInvalid, RateLimited)
 PAGE = says("A page of sessions.", "Cache-Control")
 OVER = says("What was asked for has ended.", "Cache-Control")
 Keep = Annotated[Literal["current"] | None, Query(description="`current` keeps the session that asks.")]
@@ -63,7 +64,7 @@ def listing(request: Request) -> Listing:
     response_model=TokenPair,
     responses={
         201: says("The first pair of a new session.", "Cache-Control"),
-        **refusals(CredentialsWrong, UserSuspended, has_body=True),
+        **refusals(CredentialsWrong, UserSuspended, RateLimited, AccountDelayed, has_body=True),
     },
 )
 async def sign_in(request: Request, body: NewSession) -> Response:
@@ -80,7 +81,7 @@ async def sign_in(request: Request, body: NewSession) -> Response:
     response_model=TokenPair,
     responses={
         200: says("The next pair.", "Cache-Control"),
-        **refusals(RefreshTokenRefused, RefreshUnsettled, has_body=True),
+        **refusals(RefreshTokenRefused, RefreshUnsettled, RateLimited, has_body=True),
     },
 )
 async def refresh(request: Request, body: Refresh) -> Response:

@@ -12,8 +12,10 @@ from service.changes import records as changes
 from service.changes.announcing import Announce
 from service.changes.messages import session_over
 from service.errors import Overloaded
+from service.limits.charging import Charging
 from service.security.password_schemes import find_scheme
 from service.security.passwords import Passwords
+from service.security.refresh_tokens import find_genuine
 from service.sessions import records as sessions
 from service.sessions.pairs import Pairs
 from service.sessions.problems import CredentialsWrong, UserSuspended
@@ -37,6 +39,7 @@ class SigningIn:
     passwords: Passwords
     pairs: Pairs
     announce: Announce
+    charging: Charging
     lengths: Lengths
     most_sessions: int
     metrics: DomainMetrics
@@ -44,18 +47,31 @@ class SigningIn:
     async def sign_in(self, asked: NewSession, address: str) -> TokenPair:
         """Open a session for whoever knows the password; unknown address and wrong password are told alike."""
         key = _lookup_key(asked.email)
+        charges = await self.charging.charge_sign_in(address)
         seen = await self.database.read(users.find_credentials, key)
+        device = await self._find_known_device(asked.known_device, seen)
+        charges += await self.charging.charge_account(key, device)
         stored = seen.password_hash if seen else None
         is_right = await self.passwords.is_right(stored, asked.password, key, address)
         if seen is None or not is_right:
             self.metrics.sign_ins.labels("credentials_wrong").inc()
+            await self.charging.fail(key, device)
             raise CredentialsWrong
+        await self.charging.welcome(key, charges)
         if seen.status != "active":
             self.metrics.sign_ins.labels("suspended").inc()
             raise UserSuspended
         signing = await self._open(seen, asked.device, address)
         await self._rehash_if_outdated(seen, asked.password, address)
         return self.pairs.issue(signing)
+
+    async def _find_known_device(self, raw_token: str | None, seen: Credentials | None) -> UUID | None:
+        """Find the session of this account that a refresh token belonged to, however long ago; its MAC proves it."""
+        presented = find_genuine(self.pairs.secrets, raw_token) if raw_token else None
+        if presented is None:
+            return None
+        owner = await self.database.read(sessions.find_owner, presented.session_id)
+        return presented.session_id if seen is not None and owner == seen.user_id else None
 
     async def _open(self, seen: Credentials, device: str | None, address: str) -> Signing:
         new = sessions.NewSession(uuid7(), seen.user_id, seen.password_version, device, address or None)

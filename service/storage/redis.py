@@ -1,7 +1,7 @@
 """Redis: every command has a deadline, and a breaker stops asking while Redis is away."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -9,9 +9,11 @@ import redis.asyncio as redis
 from purgatory import AsyncCircuitBreakerFactory
 from purgatory.domain.model import OpenedState
 from redis.asyncio.client import PubSub
+from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
 from service.settings import Settings
+from service.storage import scripts
 from service.telemetry import facts
 from service.telemetry.metrics import StoreMetrics
 from service.telemetry.traces import span
@@ -40,6 +42,10 @@ class Redis:
             retry=None,
             client_name="signet",
         )
+        self._take = self._client.register_script(scripts.TAKE)
+        self._give_back = self._client.register_script(scripts.GIVE_BACK)
+        self._fail = self._client.register_script(scripts.FAIL)
+        self._delay = self._client.register_script(scripts.DELAY)
         self._breakers = AsyncCircuitBreakerFactory(_FAILURES_THAT_OPEN, _OPEN_SECONDS)
         self._metrics = metrics
 
@@ -49,6 +55,24 @@ class Redis:
 
     async def set(self, key: str, value: bytes, ttl_ms: int) -> None:
         await self._ask("set", lambda: self._client.set(key, value, px=ttl_ms))
+
+    async def delete(self, key: str) -> None:
+        await self._ask("delete", lambda: self._client.delete(key))
+
+    async def take(self, key: str, emission_ms: float, burst: int) -> float:
+        """Count one request by GCRA; gives 0 when it may pass, else after how many milliseconds it may."""
+        return float(await self._run(self._take, key, emission_ms, burst))
+
+    async def give_back(self, key: str, emission_ms: float) -> None:
+        await self._run(self._give_back, key, emission_ms)
+
+    async def fail(self, key: str, delays_ms: Sequence[int], kept_ms: int) -> None:
+        """Count a failure; the n-th one delays by the n-th of `delays_ms`, later ones by the last."""
+        await self._run(self._fail, key, kept_ms, *delays_ms)
+
+    async def delay(self, key: str) -> float:
+        """Say how many milliseconds are left of a delay."""
+        return float(await self._run(self._delay, key))
 
     async def publish(self, channel: str, message: bytes) -> None:
         await self._ask("publish", lambda: self._client.publish(channel, message))
@@ -71,6 +95,10 @@ class Redis:
 
     async def close(self) -> None:
         await self._client.aclose()
+
+    async def _run(self, script: AsyncScript, key: str, *arguments: float) -> bytes:
+        answer: bytes = await self._ask("script", lambda: script(keys=[key], args=list(arguments)))
+        return answer
 
     async def _ask(self, name: str, command: Callable[[], Awaitable[Answer]]) -> Answer:
         facts.current().redis_commands += 1

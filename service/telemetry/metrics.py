@@ -75,6 +75,14 @@ class StoreMetrics:
         )
 
 
+class LimitMetrics:
+    """Rate limits and lockout."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.enabled = Gauge("signet_limits_enabled", "1 when rate limits are in force.", registry=registry)
+        self.refused = Counter("signet_limits_refused", "Requests refused, by policy.", ("policy",), registry=registry)
+
+
 class DomainMetrics:
     """Users, sessions and tokens."""
 
@@ -103,7 +111,6 @@ class DomainMetrics:
         self.clock_offset = Gauge(
             "signet_clock_offset_seconds", "Postgres' clock less this machine's.", registry=registry
         )
-        self.limits_on = Gauge("signet_limits_enabled", "1 when rate limits are in force.", registry=registry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,7 @@ class Metrics:
     hashing: HashingMetrics
     stores: StoreMetrics
     domain: DomainMetrics
+    limits: LimitMetrics
 
     def exposition(self) -> bytes:
         return generate_latest(self.registry)
@@ -126,5 +134,10 @@ def new_metrics() -> Metrics:
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
     return Metrics(
-        registry, HttpMetrics(registry), HashingMetrics(registry), StoreMetrics(registry), DomainMetrics(registry)
+        registry=registry,
+        http=HttpMetrics(registry),
+        hashing=HashingMetrics(registry),
+        stores=StoreMetrics(registry),
+        domain=DomainMetrics(registry),
+        limits=LimitMetrics(registry),
     )

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response
 
 from service.errors import Forbidden
+from service.limits.problems import RateLimited
 from service.users import rendering
 from service.users.change_records import Edit
 from service.users.listing import Directory, Filters
@@ -25,7 +26,7 @@ from service.web.rendering import json_answer, no_content, not_modified, refusal
 
 router = APIRouter(prefix="/v1/users", tags=["users (admin)"], route_class=StrictRoute)
 
-NOT_ADMIN = (TokenMissing, TokenInvalid, Forbidden)
+NOT_ADMIN = (TokenMissing, TokenInvalid, Forbidden, RateLimited)
 NOT_THERE = (UserNotFound, NotFound)
 USER_AFTER = says("The user after the change.", "ETag", "Cache-Control")
 

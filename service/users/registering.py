@@ -10,6 +10,7 @@ from service.audit.events import Event, Kind
 from service.errors import Forbidden
 from service.idempotency import records as idempotency
 from service.idempotency.promise import Promise, same_or_refuse
+from service.limits.charging import Charging
 from service.security.password_schemes import find_scheme
 from service.security.passwords import Passwords, find_fault
 from service.storage import Connection, Database
@@ -42,6 +43,7 @@ class Registering:
 
     database: Database
     passwords: Passwords
+    charging: Charging
     is_open: bool
     password_min_length: int
 
@@ -50,6 +52,8 @@ class Registering:
         self._refuse_unless_allowed(asked, asking)
         if asking.promised is not None and (made := await self._find_made(asking.promised)):
             return made
+        if not asking.is_admin:
+            await self.charging.charge_registration(asking.address)
         row = await self._row(asked, asking.address)
         is_first = await self._add(row, asked, asking)
         if not is_first and asking.promised is not None:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body, Request, Response
 from service.clock import Clock
 from service.errors import Forbidden
 from service.idempotency.problems import IdempotencyKeyMalformed, IdempotencyKeyReused
+from service.limits.problems import RateLimited
 from service.security.claims import Claims
 from service.telemetry import facts
 from service.users import rendering
@@ -36,7 +37,7 @@ from service.web.rendering import json_answer, no_content, not_modified, refusal
 
 router = APIRouter(prefix="/v1/users", tags=["users"], route_class=StrictRoute)
 
-NOBODY = (TokenMissing, TokenInvalid)
+NOBODY = (TokenMissing, TokenInvalid, RateLimited)
 CACHED = ("ETag", "Cache-Control")
 CREATED = ("Location", *CACHED)
 
@@ -63,6 +64,7 @@ def standing(request: Request) -> Standing:
     responses={
         201: says("The user, new, or the one that the first request with this key made.", *CREATED),
         **refusals(
+            RateLimited,
             TokenInvalid,
             Forbidden,
             RegistrationClosed,

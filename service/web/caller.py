@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
-from fastapi.security import HTTPBearer
 
 from service.clock import Clock
 from service.errors import Forbidden
+from service.limits.charging import Charging, subscriber
 from service.security.access_tokens import AccessTokens, KeyUnknown, TokenRefused
 from service.security.claims import Claims
 from service.security.revocations import Forgotten, Revocations
+from service.telemetry import facts
 from service.web.problems import TokenInvalid, TokenMissing
 
 _BEARER = b"bearer "
@@ -92,16 +93,33 @@ def find_bearer(authorization: bytes | None) -> bytes | None:
 
 
 def authorization_of(request: Request) -> bytes | None:
-    """Return the Authorization header; two of them mean one caller here and another to a gateway, so they are refused."""
+    """Return the Authorization header; two of them would mean one caller here and another to a gateway."""
     given = request.headers.getlist("authorization")
     if len(given) > 1:
         raise TokenInvalid
     return given[0].encode("latin-1") if given else None
 
 
-async def signed_in(request: Request) -> Claims:
+async def verified(request: Request) -> Claims:
+    """Return who calls, uncounted: verifying costs less than counting it."""
     gate: Gate = request.app.state.gate
     return await gate.claims_or_refuse(authorization_of(request))
+
+
+async def signed_in(request: Request) -> Claims:
+    caller = await verified(request)
+    await charging(request).charge_caller(caller.user_key)
+    return caller
+
+
+async def counted(request: Request) -> None:
+    """Count a request that nobody signed, by its address."""
+    await charging(request).charge_caller(subscriber(facts.current().address))
+
+
+def charging(request: Request) -> Charging:
+    part: Charging = request.app.state.charging
+    return part
 
 
 async def signed_in_or_nobody(request: Request) -> Claims | None:
@@ -116,9 +134,7 @@ async def admin(request: Request) -> Claims:
     return caller
 
 
-# Said to OpenAPI alone: the gate has the last word.
-BEARER = HTTPBearer(bearerFormat="JWT", auto_error=False, description="An access token of this service.")
-
+Verified = Annotated[Claims, Depends(verified)]
 SignedIn = Annotated[Claims, Depends(signed_in)]
 SignedInOrNobody = Annotated[Claims | None, Depends(signed_in_or_nobody)]
 Admin = Annotated[Claims, Depends(admin)]

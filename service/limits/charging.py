@@ -1,0 +1,80 @@
+"""Charging requests to their policies; what is over the limit is refused before it costs anything."""
+
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+from uuid import UUID
+
+from service.limits.counting import Charge, Counting
+from service.limits.policies import Policies, Policy
+from service.limits.problems import account_delayed, rate_limited
+from service.telemetry.metrics import LimitMetrics
+
+_SUBSCRIBER_BITS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Charging:
+    """Refuses what is over a limit. Switched off it counts nothing."""
+
+    is_on: bool
+    policies: Policies
+    counting: Counting
+    metrics: LimitMetrics
+
+    async def charge_sign_in(self, address: str) -> list[Charge]:
+        """Count an attempt to sign in from an address."""
+        return await self._charge(self.policies.sign_in_address, subscriber(address))
+
+    async def charge_account(self, email_key: str, device: UUID | None) -> list[Charge]:
+        """Count an attempt on an account, known or not. A known device is counted apart and not delayed by others."""
+        if device is not None:
+            return await self._charge(self.policies.sign_in_account, f"{email_key} {device.hex}")
+        if self.is_on and (seconds := await self.counting.delay(email_key)) > 0:
+            self.metrics.refused.labels("lockout").inc()
+            raise account_delayed(seconds)
+        return await self._charge(self.policies.sign_in_account, email_key)
+
+    async def charge_registration(self, address: str) -> None:
+        await self._charge(self.policies.registration, subscriber(address))
+
+    async def charge_refresh(self, session_id: UUID) -> None:
+        await self._charge(self.policies.refresh, session_id.hex)
+
+    async def charge_caller(self, caller: str) -> None:
+        """Count whatever has no policy of its own, by user or else by address."""
+        await self._charge(self.policies.caller, caller)
+
+    async def welcome(self, email_key: str, charges: list[Charge]) -> None:
+        """Give back what a good sign-in was charged, and forget the account's wrong passwords."""
+        if not self.is_on:
+            return
+        for charge in charges:
+            await self.counting.give_back(charge)
+        await self.counting.clear(email_key)
+
+    async def fail(self, email_key: str, device: UUID | None) -> None:
+        """Count a wrong password; from some number on the account waits, longer each time."""
+        if self.is_on and device is None:
+            await self.counting.fail(email_key)
+
+    async def _charge(self, policy: Policy, who: str) -> list[Charge]:
+        if not self.is_on:
+            return []
+        charge, retry_ms = await self.counting.take(policy, who)
+        if retry_ms > 0:
+            self.metrics.refused.labels(policy.name).inc()
+            raise rate_limited(policy, retry_ms)
+        return [charge]
+
+
+def subscriber(address: str) -> str:
+    """Name whoever stands behind an address: an IPv4 address, or the /64 that an IPv6 subscriber has."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(IPv6Address(int(parsed) >> _SUBSCRIBER_BITS << _SUBSCRIBER_BITS))

@@ -1,0 +1,41 @@
+"""What Redis runs by itself, so that no two replicas can read, decide and write past each other. Times are its own."""
+
+# GCRA: the key holds the theoretical arrival time of the next request, in milliseconds. One request moves it by the
+# emission interval; it may run ahead of now by `burst` intervals. Answers 0, or the milliseconds to wait.
+TAKE = """
+local emission, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
+local arrival = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
+local late = arrival + emission * (1 - burst) - now
+if late > 0 then return string.format('%.3f', late) end
+arrival = arrival + emission
+redis.call('SET', KEYS[1], string.format('%.3f', arrival), 'PX', math.ceil(arrival - now))
+return '0'
+"""
+
+GIVE_BACK = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
+local arrival = tonumber(redis.call('GET', KEYS[1]) or now) - tonumber(ARGV[1])
+if arrival <= now then redis.call('DEL', KEYS[1]) else
+redis.call('SET', KEYS[1], string.format('%.3f', arrival), 'PX', math.ceil(arrival - now)) end
+return '0'
+"""
+
+# A hash of how many failures in a row there were and until when, in milliseconds, that delays the next attempt.
+FAIL = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
+local count = redis.call('HINCRBY', KEYS[1], 'failures', 1)
+local delay = tonumber(ARGV[1 + math.min(count, #ARGV - 1)])
+redis.call('HSET', KEYS[1], 'until', string.format('%.3f', now + delay))
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return '0'
+"""
+
+DELAY = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
+return string.format('%.3f', math.max(0, tonumber(redis.call('HGET', KEYS[1], 'until') or 0) - now))
+"""
