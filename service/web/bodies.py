@@ -1,18 +1,20 @@
 """Reading bodies strictly: bounded, of the right type, and JSON that means one thing only."""
 
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from email.message import Message
 from typing import Any
 
 from fastapi import Request, Response
 from fastapi.params import Form
 from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
 
-from service.web.problems import BodyMalformed, BodyTooLarge, MediaTypeUnsupported
+from service.web.problems import BodyMalformed, BodyTooLarge, MediaTypeUnsupported, RequestMalformed
 
 JSON_TYPE, FORM_TYPE = "application/json", "application/x-www-form-urlencoded"
 _LONGEST_NUMBER = 64
+_MOST_DISCARDED = 16 * 2**20
 
 
 class StrictRoute(APIRoute):
@@ -44,17 +46,32 @@ class StrictRequest(Request):
             self._json = parse_json(raw)
 
     async def _bounded_body(self, limit: int) -> bytes:
-        announced = self.headers.get("content-length", "0")
-        if not announced.isdigit() or int(announced[:20]) > limit:
+        """Read what may be read. More is thrown away, up to a point: who is still sending does not read a refusal."""
+        if self._announced() > limit and "expect" in self.headers:
             raise BodyTooLarge
         chunks, size = [], 0
-        async for chunk in self.stream():
+        async for chunk in self._arriving():
             size += len(chunk)
-            if size > limit:
-                raise BodyTooLarge
-            chunks.append(chunk)
+            if size > _MOST_DISCARDED:
+                break
+            if size <= limit:
+                chunks.append(chunk)
+        if size > limit:
+            raise BodyTooLarge
         self._body = b"".join(chunks)
         return self._body
+
+    def _announced(self) -> int:
+        announced = self.headers.get("content-length", "")
+        return int(announced[:20]) if announced.isascii() and announced.isdigit() else 0
+
+    async def _arriving(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self.stream():
+                yield chunk
+        except ClientDisconnect:
+            # Nobody reads this answer; it keeps a client that hung up from being counted as a failure of ours.
+            raise RequestMalformed("The body ended early.") from None
 
 
 def media_type(content_type: str) -> str:
