@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
+from service.errors import StoreAway
 from service.keys.shapes import KeySet, Metadata
 from service.limits.problems import RateLimited
 from service.security.key_ring import KeyRing
@@ -37,6 +38,9 @@ async def read_keys(request: Request, if_none_match: IfNoneMatch = None) -> Resp
     least 10 minutes, by default a day, before it signs; so a copy may be kept for as long as `Cache-Control` says.
     """
     ring: KeyRing = request.app.state.ring
+    if not len(ring):
+        # Before the start is over. An empty set that somebody kept would refuse every token.
+        raise StoreAway
     return _cacheable(ring.jwks, if_none_match)
 
 
@@ -60,20 +64,19 @@ async def read_openid_configuration(request: Request, if_none_match: IfNoneMatch
 
 
 def _metadata(settings: Settings) -> bytes:
-    """Say what is true and no more; `response_types_supported` is required by the RFC and empty here."""
+    """Say what is true and no more. What is empty is left out (RFC 8414, 3.2) but for the response types, which are required."""
     issuer = settings.public_url
-    return orjson.dumps(
-        {
-            "issuer": issuer,
-            "jwks_uri": f"{issuer}/.well-known/jwks.json",
-            "token_endpoint": f"{issuer}/oauth/token",
-            "grant_types_supported": ["refresh_token"],
-            "response_types_supported": [],
-            "token_endpoint_auth_methods_supported": ["none"],
-            "scopes_supported": sorted({scope for scopes in settings.role_scopes.values() for scope in scopes}),
-            "service_documentation": f"{issuer}/docs",
-        }
-    )
+    scopes = sorted({scope for scopes in settings.role_scopes.values() for scope in scopes})
+    document = {
+        "issuer": issuer,
+        "jwks_uri": f"{issuer}/.well-known/jwks.json",
+        "token_endpoint": f"{issuer}/oauth/token",
+        "grant_types_supported": ["refresh_token"],
+        "response_types_supported": [],
+        "token_endpoint_auth_methods_supported": ["none"],
+        "service_documentation": f"{issuer}/docs",
+    }
+    return orjson.dumps({**document, "scopes_supported": scopes} if scopes else document)
 
 
 def _cacheable(body: bytes, if_none_match: str | None) -> Response:

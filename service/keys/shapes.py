@@ -36,5 +36,7 @@ class Metadata(BaseModel):
     grant_types_supported: list[str] = Field(examples=[["refresh_token"]])
     response_types_supported: list[str] = Field(description="Required by the RFC; none is.", examples=[[]])
     token_endpoint_auth_methods_supported: list[str] = Field(examples=[["none"]])
-    scopes_supported: list[str] = Field(examples=[["users:read", "users:write"]])
+    scopes_supported: list[str] = Field(
+        [], description="Left out when roles carry none.", examples=[["users:read", "users:write"]]
+    )
     service_documentation: str = Field(examples=["https://id.example.com/docs"])

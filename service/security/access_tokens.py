@@ -54,6 +54,11 @@ class AccessTokens:
         self._memo: dict[bytes, Claims] = {}
         self._memo_entries = memo_entries
 
+    @property
+    def has_keys(self) -> bool:
+        """Tell whether this process has loaded any key; before, it can't say what is a token and what is not."""
+        return len(self._ring) > 0
+
     def issue(self, grant: Grant) -> tuple[str, int]:
         """Sign an access token for a session; gives it and its life in seconds. It never outlives the session."""
         now = int(self._clock.timestamp())

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from service.clock import Clock
-from service.errors import Forbidden
+from service.errors import Forbidden, StoreAway
 from service.limits.charging import Charging, subscriber
 from service.security.access_tokens import AccessTokens, KeyUnknown, TokenRefused
 from service.security.claims import Claims
@@ -57,6 +57,9 @@ class Gate:
         try:
             return self.tokens.verify(raw_token)
         except KeyUnknown:
+            if not self.tokens.has_keys:
+                # Keys are loaded last: until then this process does not know either what was revoked.
+                raise StoreAway from None
             if not await self._reload_keys():
                 raise TokenInvalid from None
         except TokenRefused:
