@@ -64,7 +64,7 @@ async def read_openid_configuration(request: Request, if_none_match: IfNoneMatch
 
 
 def _metadata(settings: Settings) -> bytes:
-    """Say what is true and no more. What is empty is left out (RFC 8414, 3.2) but for the response types, which are required."""
+    """Say what is true and no more; empty lists are left out (RFC 8414, 3.2), but response types are required."""
     issuer = settings.public_url
     scopes = sorted({scope for scopes in settings.role_scopes.values() for scope in scopes})
     document = {
