@@ -68,7 +68,9 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Envelope:
     parts.metrics.limits.enabled.set(settings.limits == "on")
     if settings.limits == "off":
         logging.getLogger(__name__).warning("RATE LIMITS ARE OFF: passwords can be guessed as fast as they are hashed")
-    recording = Recording(RequestLog(sys.stdout.fileno(), is_console=settings.log_format == "console"), parts.metrics.http)
+    recording = Recording(
+        RequestLog(sys.stdout.fileno(), is_console=settings.log_format == "console"), parts.metrics.http
+    )
     api = create_api(parts, lifecycle, recording)
     lane = _fast_lane(parts, api.state.gate)
     management = create_management(lifecycle, parts.metrics, _startup_checks(parts))
@@ -142,7 +144,16 @@ def _gate(parts: Parts) -> Gate:
     async def is_standing(claims: Claims) -> bool:
         return await parts.stores.database.read(sessions.is_standing, claims.session_id, claims.epoch)
 
-    return Gate(parts.security.tokens, parts.security.revocations, parts.clock, lambda: reload_keys(parts), is_standing)
+    security = parts.security
+    return Gate(
+        tokens=security.tokens,
+        revocations=security.revocations,
+        clock=parts.clock,
+        load_keys=lambda: reload_keys(parts),
+        is_standing=is_standing,
+        pulse=parts.pulse,
+        max_age_seconds=parts.settings.revocation_max_age.total_seconds(),
+    )
 
 
 def _fast_lane(parts: Parts, gate: Gate) -> FastLane:
@@ -179,7 +190,7 @@ def _startup_checks(parts: Parts) -> dict[str, tuple[Check, bool]]:
             raise LookupError("no signing key is loaded")
 
     async def changes_loaded() -> None:
-        if not parts.following.last_poll_at:
+        if parts.pulse.age == float("inf"):
             raise LookupError("changes have not been read")
 
     return {

@@ -26,3 +26,23 @@ class Clock:
     def correct(self, database_time: datetime) -> None:
         """Follow the database's clock: `database_time` is what it said just now."""
         self._offset = database_time.timestamp() - self._source()
+
+
+class Pulse:
+    """When something that recurs happened last, by a clock that never goes back."""
+
+    def __init__(self, late_after_seconds: float) -> None:
+        self._late_after = late_after_seconds
+        self._last = float("-inf")
+
+    def beat(self) -> None:
+        self._last = time.monotonic()
+
+    @property
+    def age(self) -> float:
+        """Seconds since it happened last; infinite when it never did."""
+        return time.monotonic() - self._last
+
+    @property
+    def is_late(self) -> bool:
+        return time.monotonic() - self._last > self._late_after

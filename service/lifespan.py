@@ -3,12 +3,13 @@
 import asyncio
 import gc
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
 from service.keys.rotating import KeyUnreadable
 from service.storage import DatabaseAway, schema
+from service.telemetry.logs import log_failure
 from service.users import records as users
 from service.web.management import Lifecycle
 from service.wiring import Parts
@@ -73,14 +74,25 @@ async def _run(parts: Parts, lifecycle: Lifecycle) -> None:
     gc.set_threshold(_GC_THRESHOLD, 10, 10)
     logger.info("started", extra={"mode": parts.settings.mode})
     settings = parts.settings
-    duties: list[Coroutine[object, object, None]] = [
-        parts.following.poll_for_ever(settings.changes_poll, kept(parts)),
-        parts.following.listen_for_ever(),
-        _reload_keys_for_ever(parts),
-        _for_ever(_KEEP_KEYS_EVERY, parts.operations.rotating.keep),
-        _for_ever(_COUNT_SCHEMES_EVERY, lambda: _count_schemes(parts)),
-    ]
-    await asyncio.gather(*duties)
+    following = parts.following
+    duties: dict[str, Callable[[], Awaitable[None]]] = {
+        "poll changes": lambda: following.poll_for_ever(settings.changes_poll, kept(parts)),
+        "listen for changes": following.listen_for_ever,
+        "reload keys": lambda: _reload_keys_for_ever(parts),
+        "keep keys": lambda: _for_ever(_KEEP_KEYS_EVERY, parts.operations.rotating.keep),
+        "count password schemes": lambda: _for_ever(_COUNT_SCHEMES_EVERY, lambda: _count_schemes(parts)),
+    }
+    await asyncio.gather(*(_keep_up(name, duty) for name, duty in duties.items()))
+
+
+async def _keep_up(name: str, duty: Callable[[], Awaitable[None]]) -> None:
+    """Start a duty again whenever it ends: one that stopped in silence would be missed when it is needed most."""
+    while True:
+        try:
+            await duty()
+        except Exception as error:  # noqa: BLE001 - whatever it was, the duty goes on
+            log_failure(logger, "a duty failed and starts again", error, duty=name)
+        await asyncio.sleep(_RETRY_SECONDS)
 
 
 async def _load_at_last(parts: Parts) -> None:

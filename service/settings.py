@@ -114,6 +114,10 @@ class Settings(BaseSettings):
 
     cache_ttl: Duration = Field(timedelta(minutes=5), description="Life of an entry in the shared cache (Redis).")
     near_ttl: Duration = Field(timedelta(seconds=30), description="Life of an entry in the near cache (this process).")
+    unknown_ttl: Duration = Field(timedelta(seconds=1), description="How long an unknown id is remembered as unknown.")
+    stale_if_error: Duration = Field(
+        timedelta(minutes=10), description="How long an outdated answer may be given while Postgres is away."
+    )
     near_entries: int = Field(50_000, ge=0, description="Entries of the near cache; 0 turns it off.")
     near_bytes: int = Field(32 * 2**20, ge=0, description="Bytes of the near cache.")
     token_memo: int = Field(50_000, ge=0, description="Verified tokens remembered in this process.")
@@ -124,6 +128,12 @@ class Settings(BaseSettings):
         timedelta(milliseconds=500), gt=timedelta(0), description="Pause between two polls of `changes`."
     )
 
+    changes_late: Duration = Field(
+        timedelta(seconds=2), description="Age of the last poll from which what memory holds is not trusted."
+    )
+    revocation_max_age: Duration = Field(
+        timedelta(0), description="Age of the last poll from which tokens are refused with 503; 0 never refuses."
+    )
     request_timeout: Duration = Field(timedelta(seconds=10), description="Deadline of one request.")
     body_limit: int = Field(65_536, ge=1024, description="Largest request body, in bytes.")
     trusted_hosts: Words = Field(default_factory=list, description="Host names answered to; empty answers to all.")

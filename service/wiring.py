@@ -9,7 +9,7 @@ from service.account.changing_password import ChangingPassword
 from service.changes.announcing import Announce
 from service.changes.following import Following
 from service.changes.hearing import Hearing
-from service.clock import Clock
+from service.clock import Clock, Pulse
 from service.keys.rotating import KeyRules, Rotating
 from service.limits.charging import Charging
 from service.limits.counting import Counting
@@ -31,6 +31,7 @@ from service.sessions.signing_in import SigningIn
 from service.settings import Settings
 from service.storage import Database, Redis
 from service.storage.cache import Cache, CacheRules
+from service.storage.near_cache import NearCache
 from service.telemetry.metrics import Metrics
 from service.users.listing import Directory
 from service.users.profiles import Profiles
@@ -87,30 +88,33 @@ class Parts:
     charging: Charging
     operations: Operations
     hearing: Hearing
+    pulse: Pulse
     following: Following
 
 
 def build(settings: Settings, clock: Clock, metrics: Metrics) -> Parts:
     """Build everything; nothing is connected yet."""
-    stores = _stores(settings, clock, metrics)
+    pulse = Pulse(settings.changes_late.total_seconds())
+    stores = _stores(settings, clock, pulse, metrics)
     security = _security(settings, clock, metrics)
     hearing = Hearing(stores.profiles_cache, security.revocations)
     announce = Announce(hearing.hear, stores.redis, metrics.domain)
     charging = _charging(settings, metrics, stores, security)
     operations = _operations(settings, metrics, stores, security, announce, charging)
-    following = Following(stores.database, stores.redis, hearing.hear, clock, metrics.domain)
-    return Parts(settings, clock, metrics, stores, security, charging, operations, hearing, following)
+    following = Following(stores.database, stores.redis, hearing.hear, clock, pulse, metrics.domain)
+    return Parts(settings, clock, metrics, stores, security, charging, operations, hearing, pulse, following)
 
 
-def _stores(settings: Settings, clock: Clock, metrics: Metrics) -> Stores:
+def _stores(settings: Settings, clock: Clock, pulse: Pulse, metrics: Metrics) -> Stores:
     redis = Redis(settings, metrics.stores)
     rules = CacheRules(
-        settings.cache_ttl.total_seconds(),
-        settings.near_ttl.total_seconds(),
-        settings.near_entries,
-        settings.near_bytes,
+        shared_ttl=settings.cache_ttl.total_seconds(),
+        near_ttl=settings.near_ttl.total_seconds(),
+        unknown_ttl=settings.unknown_ttl.total_seconds(),
+        stale_if_error=settings.stale_if_error.total_seconds(),
     )
-    return Stores(Database(settings, metrics.stores), redis, Cache("user:1", redis, rules, clock, metrics.stores))
+    near = NearCache(settings.near_entries, settings.near_bytes, metrics.stores)
+    return Stores(Database(settings, metrics.stores), redis, Cache(near, redis, rules, clock, pulse, metrics.stores))
 
 
 def _security(settings: Settings, clock: Clock, metrics: Metrics) -> Security:

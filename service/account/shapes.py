@@ -2,14 +2,11 @@
 
 from pydantic import Field
 
-from service.users.shapes import Body, RawPassword
+from service.users.shapes import Body, NewRawPassword, RawPassword
 
 
 class NewPassword(Body):
     """Change the password; the current one is asked for."""
 
     current_password: RawPassword
-    new_password: RawPassword = Field(
-        description="8 to 256 characters; not one of the passwords that attackers try first.",
-        examples=["an even better horse"],
-    )
+    new_password: NewRawPassword = Field(examples=["an even better horse"])

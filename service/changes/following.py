@@ -8,7 +8,7 @@ from datetime import timedelta
 from service.changes import records as changes
 from service.changes.messages import CHANNEL, Change, from_bytes
 from service.changes.records import Heard
-from service.clock import Clock
+from service.clock import Clock, Pulse
 from service.storage import Connection, Database, DatabaseAway, Redis, RedisAway
 from service.telemetry.metrics import DomainMetrics
 
@@ -26,7 +26,13 @@ class Following:
     """
 
     def __init__(
-        self, database: Database, redis: Redis, hear: Callable[[Change], None], clock: Clock, metrics: DomainMetrics
+        self,
+        database: Database,
+        redis: Redis,
+        hear: Callable[[Change], None],
+        clock: Clock,
+        pulse: Pulse,
+        metrics: DomainMetrics,
     ) -> None:
         self._database = database
         self._redis = redis
@@ -34,7 +40,7 @@ class Following:
         self._clock = clock
         self._metrics = metrics
         self._seen: Heard | None = None
-        self.last_poll_at = 0.0
+        self._pulse = pulse
 
     async def load(self, kept: timedelta) -> None:
         """Hear everything still relevant; done once before the process is ready."""
@@ -83,8 +89,8 @@ class Following:
             self._hear(change)
         self._seen = heard
         self._clock.correct(heard.database_time)
-        self.last_poll_at = self._clock.timestamp()
-        self._metrics.changes_age.set(self.last_poll_at)
+        self._pulse.beat()
+        self._metrics.changes_age.set(self._clock.timestamp())
         self._metrics.changes_seen.labels(way).inc(len(heard.changes))
         self._metrics.clock_offset.set(self._clock.offset.total_seconds())
 

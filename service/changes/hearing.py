@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from service.changes.messages import Change, Kind
 from service.security.revocations import Revocations
+from service.storage import cache_keys
 from service.storage.cache import Cache
 
 
@@ -22,7 +23,7 @@ class Hearing:
         elif change.subject is None:
             return
         elif change.kind is Kind.USER:
-            self.profiles.raise_least(str(change.subject), change.value)
+            self.profiles.raise_least(cache_keys.profile(str(change.subject)), change.value)
         elif change.kind is Kind.EPOCH:
             self.revocations.raise_epoch(change.subject, change.value)
         elif change.kind is Kind.SESSION:

@@ -21,8 +21,8 @@ POLL = statement(
         SELECT pg_current_snapshot()::text AS snapshot, pg_postmaster_start_time() AS started_at,
                clock_timestamp() AS now, c.kind, c.subject, c.value
         FROM (SELECT 1) o
-        LEFT JOIN changes c ON c.txid >= pg_snapshot_xmin(CAST(:seen AS pg_snapshot))
-                           AND NOT pg_visible_in_snapshot(c.txid, CAST(:seen AS pg_snapshot))
+        LEFT JOIN changes c ON c.txid >= pg_snapshot_xmin(CAST(CAST(:seen AS text) AS pg_snapshot))
+                           AND NOT pg_visible_in_snapshot(c.txid, CAST(CAST(:seen AS text) AS pg_snapshot))
     """),
 )
 LOAD = statement(

@@ -119,7 +119,8 @@ async def sign_out(request: Request, caller: SignedIn) -> Response:
 
 
 @router.delete(
-    "/v1/sessions/{session_id}",
+    # Only what can be an id: `DELETE /v1/sessions/refresh` is another address with another method.
+    "/v1/sessions/{session_id:uuid}",
     status_code=204,
     responses={204: OVER, **refusals(*NOBODY, SessionNotFound, NotFound)},
 )

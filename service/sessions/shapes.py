@@ -3,13 +3,11 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from service.users.shapes import Body, Instant, NextCursor, RawPassword, check_text
+from service.users.shapes import Body, Instant, NextCursor, RawPassword, Text
 
-Device = Annotated[
-    str, StringConstraints(min_length=1, max_length=200), AfterValidator(check_text), Field(examples=["Ada's laptop"])
-]
+Device = Annotated[Text, StringConstraints(min_length=1, max_length=200), Field(examples=["Ada's laptop"])]
 RawRefreshToken = Annotated[
     str,
     Field(

@@ -4,159 +4,176 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from random import uniform
 
-from service.clock import Clock
+from service.clock import Clock, Pulse
+from service.storage.database import DatabaseAway, DatabaseBusy
+from service.storage.near_cache import Entry, NearCache
 from service.storage.redis import Redis, RedisAway
 from service.telemetry import facts
 from service.telemetry.metrics import StoreMetrics
 
 _JITTER = 0.1
-_ENTRY_OVERHEAD = 200
+_AWAY_SECONDS = 1.0
 
 
-@dataclass(slots=True)
-class Entry:
-    """What is sent, and the version of what it shows. Version 0 with no body: there is nothing under this key.
+class Tier(StrEnum):
+    """What answered: this process, Redis, Postgres, or something outdated because Postgres is away."""
 
-    `answer` belongs to whoever renders the entry: what was rendered once is kept as long as the entry is.
-    """
+    NEAR = "near"
+    SHARED = "shared"
+    POSTGRES = "postgres"
+    STALE = "stale"
 
-    version: int
-    body: bytes
-    answer: object = None
 
-    def to_bytes(self) -> bytes:
-        return b"%d\n%b" % (self.version, self.body)
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An entry and the tier it came from."""
 
-    @classmethod
-    def from_bytes(cls, raw: bytes) -> "Entry":
-        version, _, body = raw.partition(b"\n")
-        return cls(int(version), body)
+    entry: Entry
+    tier: Tier
 
 
 @dataclass(frozen=True, slots=True)
 class CacheRules:
-    """How long entries live (seconds) and how many the near cache holds."""
+    """How long entries live, in seconds: fresh in either tier, unknown keys, and outdated while Postgres is away."""
 
     shared_ttl: float
     near_ttl: float
-    near_entries: int
-    near_bytes: int
+    unknown_ttl: float
+    stale_if_error: float
 
 
 class Cache:
-    """Reads through near cache, shared cache and loader. Bytes below a key's least version are a miss in both."""
+    """Reads through near cache, shared cache and loader. Bytes below a key's least version are a miss in both.
 
-    def __init__(self, name: str, redis: Redis, rules: CacheRules, clock: Clock, metrics: StoreMetrics) -> None:
-        self._name = name
+    However many ask for a key at once, this process fetches it once. While the poll of changes is late, what memory
+    and Redis hold may be outdated unheard, so Postgres is asked; when it is away, they answer and say so.
+    """
+
+    def __init__(
+        self, near: NearCache, redis: Redis, rules: CacheRules, clock: Clock, pulse: Pulse, metrics: StoreMetrics
+    ) -> None:
+        self._near = near
         self._redis = redis
         self._rules = rules
         self._clock = clock
-        self._reads = {tier: metrics.cache_reads.labels(tier) for tier in ("near", "shared", "postgres")}
-        self._near_reads = self._reads["near"]
-        self._near: OrderedDict[str, tuple[Entry, float]] = OrderedDict()
-        self._near_size = 0
+        self._pulse = pulse
+        self._reads = {tier: metrics.cache_reads.labels(tier) for tier in Tier}
+        self._near_reads = self._reads[Tier.NEAR]
+        self._coalesced = metrics.cache_coalesced
         self._least: OrderedDict[str, tuple[int, float]] = OrderedDict()
-        self._loads: dict[str, asyncio.Future[Entry]] = {}
+        self._fetches: dict[str, asyncio.Future[Found]] = {}
+        self._away_until = 0.0
 
     def find_near(self, key: str) -> Entry | None:
         """Return the fresh entry of this process, without waiting for anything."""
-        held = self._near.get(key)
-        if held is None or held[1] < self._clock.timestamp():
+        if self._pulse.is_late:
             return None
-        # No look at the least version: raising it has dropped what was below.
-        self._near_reads.inc()
-        return held[0]
+        entry = self._near.find_fresh(key, self._clock.timestamp())
+        if entry is not None:
+            # No look at the least version: raising it has dropped what was below.
+            self._near_reads.inc()
+        return entry
 
-    async def get(self, key: str, load: Callable[[], Awaitable[Entry]]) -> Entry:
-        """Return the entry of a key; however many ask at once, this process loads it once."""
+    async def get(self, key: str, load: Callable[[], Awaitable[Entry]]) -> Found:
+        """Return the entry of a key; raises DatabaseAway when no tier has it and it can't be loaded."""
         near = self.find_near(key)
         if near is not None:
-            facts.current().cache = "near"
-            return near
-        shared = await self._find_shared(key)
-        if shared is not None:
-            self._keep_near(key, shared)
-            return shared
-        return await self._load_once(key, load)
+            found = Found(near, Tier.NEAR)
+        else:
+            found = await self._fetch_once(key, load)
+            self._reads[found.tier].inc()
+        facts.current().cache = found.tier
+        return found
 
     def raise_least(self, key: str, version: int) -> None:
         """Hear that a key has reached `version`: what is older is never served again. May come twice or late."""
         known, _ = self._least.get(key, (0, 0.0))
-        # Kept for longer than an entry of either tier can live.
-        self._least[key] = (max(known, version), self._clock.timestamp() + 2 * self._rules.shared_ttl)
+        kept = 2 * (self._rules.shared_ttl + self._rules.stale_if_error)
+        self._least[key] = (max(known, version), self._clock.timestamp() + kept)
         self._least.move_to_end(key)
-        self._drop_near(key)
+        self._near.drop(key)
+        # A fetch under way may have read the old version: whoever asks from now on starts another.
+        self._fetches.pop(key, None)
         self._trim_least()
 
-    def forget_all(self) -> None:
-        """Empty the near cache: what was missed is not known."""
-        self._near.clear()
-        self._near_size = 0
+    async def _fetch_once(self, key: str, load: Callable[[], Awaitable[Entry]]) -> Found:
+        running = self._fetches.get(key)
+        if running is None:
+            running = asyncio.ensure_future(self._fetch(key, load))
+            self._fetches[key] = running
+            running.add_done_callback(lambda done: self._forget_fetch(key, done))
+        else:
+            self._coalesced.inc()
+        # A caller who gives up must not take the fetch away from the others.
+        return await asyncio.shield(running)
+
+    def _forget_fetch(self, key: str, done: asyncio.Future[Found]) -> None:
+        if self._fetches.get(key) is done:
+            del self._fetches[key]
+        if not done.cancelled():
+            # Looked at here, so that a failure whose callers have all gone is not reported as forgotten.
+            done.exception()
+
+    async def _fetch(self, key: str, load: Callable[[], Awaitable[Entry]]) -> Found:
+        now = self._clock.timestamp()
+        shared, shared_until = await self._find_shared(key)
+        if shared is not None and shared_until > now and not self._pulse.is_late:
+            self._keep_near(key, shared)
+            return Found(shared, Tier.SHARED)
+        stale = self._near.find_any(key, now) or shared
+        if stale is not None and now < self._away_until:
+            return Found(stale, Tier.STALE)
+        try:
+            entry = await load()
+        except DatabaseAway as error:
+            if not isinstance(error, DatabaseBusy):
+                self._away_until = self._clock.timestamp() + _AWAY_SECONDS
+            if stale is None:
+                raise
+            return Found(stale, Tier.STALE)
+        await self._keep(key, entry)
+        return Found(entry, Tier.POSTGRES)
+
+    async def _find_shared(self, key: str) -> tuple[Entry | None, float]:
+        """Find the entry in Redis, and until when it is fresh."""
+        try:
+            raw = await self._redis.get(key)
+        except RedisAway:
+            return None, 0.0
+        if raw is None:
+            return None, 0.0
+        until, version, body = raw.split(b"\n", 2)
+        entry = Entry(int(version), body)
+        return (entry, float(until)) if self._is_current(key, entry) else (None, 0.0)
+
+    async def _keep(self, key: str, entry: Entry) -> None:
+        """Keep what was loaded, unless a newer version was heard of meanwhile."""
+        if not self._is_current(key, entry):
+            return
+        self._keep_near(key, entry)
+        if not entry.body:
+            return
+        ttl = self._rules.shared_ttl * uniform(1 - _JITTER, 1)  # noqa: S311 - spread, not secrecy
+        until = self._clock.timestamp() + ttl
+        raw = b"%.3f\n%d\n%b" % (until, entry.version, entry.body)
+        try:
+            await self._redis.set(key, raw, round((ttl + self._rules.stale_if_error) * 1000))
+        except RedisAway:
+            return
+
+    def _keep_near(self, key: str, entry: Entry) -> None:
+        ttl = self._rules.near_ttl if entry.body else self._rules.unknown_ttl
+        fresh_until = self._clock.timestamp() + ttl * uniform(1 - _JITTER, 1)  # noqa: S311 - spread, not secrecy
+        self._near.keep(key, entry, fresh_until, fresh_until + self._rules.stale_if_error)
 
     def _is_current(self, key: str, entry: Entry) -> bool:
         known = self._least.get(key)
         return known is None or entry.version >= known[0]
 
-    async def _find_shared(self, key: str) -> Entry | None:
-        try:
-            raw = await self._redis.get(self._address(key))
-        except RedisAway:
-            return None
-        if raw is None:
-            return None
-        entry = Entry.from_bytes(raw)
-        if not self._is_current(key, entry):
-            return None
-        facts.current().cache = "shared"
-        self._reads["shared"].inc()
-        return entry
-
-    async def _load_once(self, key: str, load: Callable[[], Awaitable[Entry]]) -> Entry:
-        facts.current().cache = "postgres"
-        running = self._loads.get(key)
-        if running is None:
-            running = asyncio.ensure_future(self._load(key, load))
-            self._loads[key] = running
-            running.add_done_callback(lambda _: self._loads.pop(key, None))
-        # A caller who gives up must not take the load away from the others.
-        return await asyncio.shield(running)
-
-    async def _load(self, key: str, load: Callable[[], Awaitable[Entry]]) -> Entry:
-        entry = await load()
-        self._reads["postgres"].inc()
-        if entry.body and self._is_current(key, entry):
-            self._keep_near(key, entry)
-            await self._keep_shared(key, entry)
-        return entry
-
-    async def _keep_shared(self, key: str, entry: Entry) -> None:
-        try:
-            ttl_ms = round(self._rules.shared_ttl * 1000 * uniform(1 - _JITTER, 1))  # noqa: S311
-            await self._redis.set(self._address(key), entry.to_bytes(), ttl_ms)
-        except RedisAway:
-            return
-
-    def _keep_near(self, key: str, entry: Entry) -> None:
-        if self._rules.near_entries <= 0:
-            return
-        self._drop_near(key)
-        lifetime = self._rules.near_ttl * uniform(1 - _JITTER, 1)  # noqa: S311 - spread, not secrecy
-        self._near[key] = (entry, self._clock.timestamp() + lifetime)
-        self._near_size += len(entry.body) + _ENTRY_OVERHEAD
-        while len(self._near) > self._rules.near_entries or self._near_size > self._rules.near_bytes:
-            self._drop_near(next(iter(self._near)))
-
-    def _drop_near(self, key: str) -> None:
-        held = self._near.pop(key, None)
-        if held is not None:
-            self._near_size -= len(held[0].body) + _ENTRY_OVERHEAD
-
     def _trim_least(self) -> None:
         now = self._clock.timestamp()
         while self._least and next(iter(self._least.values()))[1] < now:
             self._least.popitem(last=False)
-
-    def _address(self, key: str) -> str:
-        return f"signet:{self._name}:{key}"

@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from time import time
@@ -13,6 +14,7 @@ import orjson
 from service.telemetry import facts
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_FRAMES = 8
 _STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {
     "message",
     "asctime",
@@ -80,6 +82,12 @@ def set_up(log_format: str, level: str, stream: TextIO | None = None) -> None:
         logger.handlers.clear()
         logger.propagate = True
     logging.getLogger("uvicorn.access").disabled = True
+
+
+def log_failure(logger: logging.Logger, message: str, error: BaseException, **extra: str) -> None:
+    """Log what was not foreseen: kind and place, not the error's own words, into which drivers write values."""
+    stack = "".join(traceback.format_tb(error.__traceback__)[-_FRAMES:])
+    logger.error(message, extra={"error_type": type(error).__name__, "stack": stack, **extra})
 
 
 def instant(timestamp: float) -> str:

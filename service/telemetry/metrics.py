@@ -73,6 +73,10 @@ class StoreMetrics:
         self.cache_reads = Counter(
             "signet_cache_reads", "Cached reads by the tier that answered.", ("tier",), registry=registry
         )
+        self.cache_coalesced = Counter(
+            "signet_cache_coalesced", "Cached reads that waited for a fetch of another.", registry=registry
+        )
+        self.near_entries = Gauge("signet_cache_near_entries", "Entries of the near cache.", registry=registry)
 
 
 class LimitMetrics:

@@ -80,7 +80,7 @@ async def read_user(request: Request, user_id: UUID, _: Admin, if_none_match: If
 
     Closed accounts can be read too: their address and name are null.
     """
-    warm = rendering.answer(await profiles(request).read(user_id))
+    warm = rendering.found_answer(await profiles(request).read(user_id))
     return not_modified(warm) if is_none_match(if_none_match, warm.header(b"etag")) else warm_answer(warm)
 
 

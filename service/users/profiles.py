@@ -8,8 +8,9 @@ from service.audit.events import Event, Kind
 from service.changes import records as changes
 from service.changes.announcing import Announce
 from service.changes.messages import user_changed
-from service.storage import Database
-from service.storage.cache import Cache, Entry
+from service.storage import Database, cache_keys
+from service.storage.cache import Cache, Found
+from service.storage.near_cache import Entry
 from service.users import change_records, rendering
 from service.users import records as users
 from service.users.change_records import Edit, Expected
@@ -27,19 +28,19 @@ class Profiles:
 
     def find_near(self, user_key: str) -> Entry | None:
         """Return the user's bytes if this process has them, without waiting; `user_key` is the id as text."""
-        return self.cache.find_near(user_key)
+        return self.cache.find_near(cache_keys.profile(user_key))
 
-    async def read(self, user_id: UUID) -> Entry:
-        """Return the bytes of a user and their version."""
+    async def read(self, user_id: UUID) -> Found:
+        """Return the bytes of a user, and which tier they came from."""
 
         async def load() -> Entry:
             row = await self.database.read(users.find, user_id)
             return rendering.entry(row) if row else Entry(0, b"")
 
-        entry = await self.cache.get(str(user_id), load)
-        if not entry.body:
+        found = await self.cache.get(cache_keys.profile(str(user_id)), load)
+        if not found.entry.body:
             raise UserNotFound
-        return entry
+        return found
 
     async def edit(self, user_id: UUID, actor: UUID, edit: Edit, expected: Expected) -> UserRow:
         """Change a user if the version is the expected one; a change to the same is no change."""

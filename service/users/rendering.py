@@ -1,12 +1,20 @@
 """A user as the bytes that are sent, and the ETag that names them."""
 
-from service.storage.cache import Entry
+from service.storage.cache import Found, Tier
+from service.storage.near_cache import Entry
 from service.users.records import UserRow
 from service.users.shapes import USER_SHAPE, User
 from service.web.fast_lane import Warm
 
 # What Postgres takes as a bigint in any case.
 _MOST_DIGITS = 18
+
+_CACHE_STATUS = {
+    Tier.NEAR: b"signet; hit; detail=near",
+    Tier.SHARED: b"signet; hit; detail=shared",
+    Tier.POSTGRES: b"signet; fwd=miss; stored",
+    Tier.STALE: b"signet; hit; detail=stale",
+}
 
 
 def user_bytes(row: UserRow) -> bytes:
@@ -46,15 +54,24 @@ def version_of(tag: str) -> int | None:
 
 
 def answer(entry: Entry) -> Warm:
-    """Give the complete answer to whoever reads a user; the fast lane and the route both send exactly this."""
-    if isinstance(entry.answer, Warm):
-        return entry.answer
+    """Give the complete answer out of the near cache; the fast lane and the route both send exactly this."""
+    if not isinstance(entry.answer, Warm):
+        entry.answer = _answer(entry, _CACHE_STATUS[Tier.NEAR])
+    return entry.answer
+
+
+def found_answer(found: Found) -> Warm:
+    """Give the complete answer, and say in Cache-Status (RFC 9211) which tier gave it."""
+    return answer(found.entry) if found.tier is Tier.NEAR else _answer(found.entry, _CACHE_STATUS[found.tier])
+
+
+def _answer(entry: Entry, cache_status: bytes) -> Warm:
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(entry.body)).encode()),
         (b"etag", etag(entry.version).encode()),
         (b"cache-control", b"private, no-cache"),
+        (b"cache-status", cache_status),
         (b"vary", b"authorization"),
     ]
-    entry.answer = Warm(200, headers, entry.body)
-    return entry.answer
+    return Warm(200, headers, entry.body)

@@ -113,7 +113,7 @@ async def read_own_profile(request: Request, caller: SignedIn, if_none_match: If
 
     The `ETag` names its version; with `If-None-Match` the answer is 304 while the copy at hand is current.
     """
-    warm = rendering.answer(await profiles(request).read(caller.user_id))
+    warm = rendering.found_answer(await profiles(request).read(caller.user_id))
     if is_none_match(if_none_match, warm.header(b"etag")):
         return not_modified(warm)
     return warm_answer(warm)

@@ -38,10 +38,19 @@ def check_search(text: str) -> str:
 
 
 Email = Annotated[str, AfterValidator(check_email), Field(max_length=254, examples=["ada@example.com"])]
-DisplayName = Annotated[
-    str, StringConstraints(min_length=1, max_length=200), AfterValidator(check_text), Field(examples=["Ada Lovelace"])
-]
+Text = Annotated[str, AfterValidator(check_text), Field(json_schema_extra={"pattern": r"^[^\u0000-\u001f\u007f]*$"})]
+DisplayName = Annotated[Text, StringConstraints(min_length=1, max_length=200), Field(examples=["Ada Lovelace"])]
 RawPassword = Annotated[str, Field(max_length=1024, examples=["correct horse battery"])]
+# The room that decides says more than a schema can; the lengths are said to OpenAPI alone.
+NewRawPassword = Annotated[
+    str,
+    Field(
+        max_length=1024,
+        description="8 to 256 characters; not one of the passwords that attackers try first.",
+        examples=["correct horse battery"],
+        json_schema_extra={"minLength": 8, "maxLength": 256},
+    ),
+]
 UserId = Annotated[UUID, Field(examples=["0198f3c2-a7bb-7d10-a2b4-c6d8e0f1a2b3"])]
 Instant = Annotated[datetime, Field(examples=["2026-03-01T09:30:00.123456Z"])]
 NextCursor = Annotated[
@@ -83,9 +92,7 @@ class UserQuery(BaseModel):
     search: Annotated[str, AfterValidator(check_search)] | None = Field(
         None, min_length=2, max_length=100, description="Beginning of a word of address or name."
     )
-    email: Annotated[str, AfterValidator(check_text)] | None = Field(
-        None, max_length=254, description="The whole address."
-    )
+    email: Text | None = Field(None, max_length=254, description="The whole address.")
     role: Role | None = Field(None, description="Only users with this role.")
     status: Status | None = Field(None, description="Only users in this state.")
     cursor: str | None = Field(None, max_length=1000, description="`next_cursor` of the page before.")
@@ -96,7 +103,7 @@ class NewUser(Body):
     """Register. Everything below `display_name` may be given by an admin only."""
 
     email: Email
-    password: RawPassword | None = Field(
+    password: NewRawPassword | None = Field(
         None, description="Required, unless an admin gives `password_hash`.", examples=["correct horse battery"]
     )
     display_name: DisplayName | None = Field(None, examples=["Ada Lovelace"])
@@ -160,6 +167,4 @@ class Roles(Body):
 class Suspension(Body):
     """Why a user is suspended; only the audit trail keeps it."""
 
-    reason: Annotated[str, StringConstraints(max_length=500), AfterValidator(check_text)] | None = Field(
-        None, examples=["abuse report"]
-    )
+    reason: Annotated[Text, StringConstraints(max_length=500)] | None = Field(None, examples=["abuse report"])

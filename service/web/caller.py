@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from service.clock import Clock
+from service.clock import Clock, Pulse
 from service.errors import Forbidden, StoreAway
 from service.limits.charging import Charging, subscriber
 from service.security.access_tokens import AccessTokens, KeyUnknown, TokenRefused
@@ -29,6 +29,8 @@ class Gate:
     clock: Clock
     load_keys: Callable[[], Awaitable[object]]
     is_standing: Callable[[Claims], Awaitable[bool]]
+    pulse: Pulse
+    max_age_seconds: float
     _reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
     _reloaded_at: float = 0.0
 
@@ -38,6 +40,8 @@ class Gate:
         if raw_token is None:
             raise TokenMissing
         claims = await self._verified(raw_token)
+        if self._is_cut_off:
+            raise StoreAway("This replica has not heard of revocations for too long.")
         if await self._is_revoked(claims):
             raise TokenInvalid
         return claims
@@ -46,12 +50,17 @@ class Gate:
         """Return the claims of a token verified before that still stands, without waiting for anything."""
         raw_token = find_bearer(authorization)
         claims = self.tokens.find_remembered(raw_token) if raw_token else None
-        if claims is None:
+        if claims is None or self._is_cut_off:
             return None
         try:
             return None if self.revocations.is_revoked(claims) else claims
         except Forgotten:
             return None
+
+    @property
+    def _is_cut_off(self) -> bool:
+        """Tell whether this replica must fail closed: it was asked to, and hears of nothing."""
+        return self.max_age_seconds > 0 and self.pulse.age > self.max_age_seconds
 
     async def _verified(self, raw_token: bytes) -> Claims:
         try:

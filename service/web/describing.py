@@ -13,7 +13,7 @@ from service.web.rendering import HEADERS, PROBLEM_TYPE, ProblemShape, problem_e
 _SCHEMAS = "#/components/schemas/"
 _FRAMEWORK_SHAPES = ("HTTPValidationError", "ValidationError")
 _NULL = {"type": "null"}
-IF_MATCH_MISSING = 428
+IF_MATCH_MISSING, LIMITED = "428", "429"
 
 ABOUT = """
 **Who calls.** Sign in at `POST /v1/sessions`, send the access token as `Authorization: Bearer ...`, and exchange the
@@ -71,6 +71,19 @@ COMMON_HEADERS: dict[str, dict[str, Any]] = {
         "description": "Seconds to wait before trying again.",
         "schema": {"type": "integer", "minimum": 1},
         "example": 1,
+    },
+    "RateLimit": {
+        "description": "Which limit was met and in how many seconds there is room again "
+        "(draft-ietf-httpapi-ratelimit-headers-10). Comes with `rate_limited`.",
+        "schema": {"type": "string"},
+        "example": '"sign-in";r=0;t=6',
+        "required": False,
+    },
+    "RateLimit-Policy": {
+        "description": "That limit: so many requests in so many seconds. Comes with `rate_limited`.",
+        "schema": {"type": "string"},
+        "example": '"sign-in";q=10;w=60',
+        "required": False,
     },
     "X-Signet-User": {
         "description": "Id of the user who calls.",
@@ -140,7 +153,7 @@ def _complete_components(components: dict[str, Any]) -> None:
     components["examples"] = {
         code: {"summary": problem.title, "value": problem_example(problem)} for code, problem in all_problems().items()
     }
-    components["headers"] = {name: {**header, "required": True} for name, header in COMMON_HEADERS.items()}
+    components["headers"] = {name: {"required": True, **header} for name, header in COMMON_HEADERS.items()}
     components["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "An access token."}
     }
@@ -157,9 +170,10 @@ def _correct(operation: dict[str, Any]) -> None:
     for parameter in operation.get("parameters", ()):
         _correct_parameter(parameter)
         if parameter["name"] == "If-Match":
-            parameter["required"] = str(IF_MATCH_MISSING) in responses
-    for response in responses.values():
-        response["headers"] = {"X-Request-Id": {"$ref": HEADERS + "X-Request-Id"}, **response.get("headers", {})}
+            parameter["required"] = IF_MATCH_MISSING in responses
+    for status, response in responses.items():
+        names = ("X-Request-Id", "RateLimit", "RateLimit-Policy") if status == LIMITED else ("X-Request-Id",)
+        response["headers"] = {**{name: {"$ref": HEADERS + name} for name in names}, **response.get("headers", {})}
     codes = responses.get("401", {}).get("content", {}).get(PROBLEM_TYPE, {}).get("examples", {})
     if TokenMissing.code in codes:
         operation["security"] = [{"bearer": []}]

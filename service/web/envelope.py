@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import traceback
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -12,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.errors import InternalError, Problem
 from service.telemetry import facts
 from service.telemetry.facts import Facts
+from service.telemetry.logs import log_failure
 from service.telemetry.recording import Recording
 from service.telemetry.traces import Tracing
 from service.web.edge import Proxies, request_id
@@ -140,9 +140,7 @@ class Envelope:
         except TimeoutError:
             return DeadlineExceeded()
         except Exception as error:  # noqa: BLE001 - the last place that can answer
-            # Where and what kind, not the message: drivers write values into theirs.
-            frames = traceback.format_tb(error.__traceback__)
-            logger.error("unexpected error", extra={"error_type": type(error).__name__, "stack": "".join(frames[-8:])})  # noqa: TRY400
+            log_failure(logger, "unexpected error", error)
             return InternalError()
         return None
 
@@ -160,4 +158,4 @@ class Envelope:
 
 def route_of(scope: Scope) -> str:
     """Return the template of the route that answered; a path itself may carry ids and worse."""
-    return getattr(scope.get("route"), "path", "none")
+    return getattr(scope.get("route"), "path_format", "none")
