@@ -65,9 +65,11 @@ class Settings(BaseSettings):
     database_wait: Duration = Field(
         timedelta(milliseconds=300), description="How long a request may wait for a connection."
     )
-    database_timeout: Duration = Field(timedelta(seconds=2), description="Deadline of one statement.")
+    database_timeout: Duration = Field(
+        timedelta(milliseconds=800), description="Deadline of one transaction, or of one read outside of any."
+    )
     database_connect_timeout: Duration = Field(
-        timedelta(milliseconds=800), description="Deadline of opening a connection."
+        timedelta(milliseconds=500), description="Deadline of opening a connection."
     )
     slow_query: Duration = Field(
         timedelta(milliseconds=200), description="Statements slower than this are logged by name."

@@ -3,9 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import timedelta
 from typing import Concatenate, ParamSpec, TypeVar
-from uuid import uuid4
 
 import asyncpg
 from asyncpg.exceptions import InterfaceError as DriverError
@@ -16,17 +14,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from service.settings import Settings
+from service.storage.connecting import connect, pooler_options
 from service.storage.observing import observe_statements
 from service.telemetry.metrics import StoreMetrics
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
 
+_READ_ONLY = "25006"
 _AWAY = ("08", "57P", "53", "25006", "40P01", "55P03", "57014", "XX")
 
 
 class DatabaseAway(Exception):  # noqa: N818 - it says what is the matter
     """Postgres did not answer in time, refused the connection, or can't write now. Nothing was half-written."""
+
+
+class DatabaseReadOnly(DatabaseAway):
+    """The server that answers can't write."""
 
 
 class DatabaseBusy(DatabaseAway):
@@ -48,15 +52,20 @@ class Database:
         self._reading = self._engine.execution_options(isolation_level=isolation)
         self._places = asyncio.Semaphore(settings.database_pool)
         self._wait_seconds = settings.database_wait.total_seconds()
-        self._waiting = 0
+        self._deadline_seconds = settings.database_timeout.total_seconds()
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """One transaction: commits when the block ends, rolls back when it raises."""
-        async with self._place():
-            with _translated():
-                async with self._engine.begin() as connection:
-                    yield connection
+        try:
+            async with self._place():
+                with _translated():
+                    async with asyncio.timeout(self._deadline_seconds), self._engine.begin() as connection:
+                        yield connection
+        except DatabaseReadOnly:
+            # A standby, or a primary that was demoted: the next connections may reach another server.
+            await self._engine.dispose()
+            raise
 
     async def read(
         self,
@@ -91,7 +100,7 @@ class Database:
         **named: Arguments.kwargs,
     ) -> Answer:
         with _translated():
-            async with self._reading.connect() as connection:
+            async with asyncio.timeout(self._deadline_seconds), self._reading.connect() as connection:
                 return await question(connection, *arguments, **named)
 
     @asynccontextmanager
@@ -121,7 +130,7 @@ class Database:
     def _new_engine(self, **pooling: object) -> AsyncEngine:
         engine = create_async_engine(
             "postgresql+asyncpg://",
-            connect_args={"async_creator_fn": self._connect, **_pooler_options(self._settings)},
+            connect_args={"async_creator_fn": self._connect, **pooler_options(self._settings)},
             isolation_level="READ COMMITTED",
             # A driver's message must not carry an address or a hash into a log.
             hide_parameters=True,
@@ -131,39 +140,7 @@ class Database:
         return engine
 
     async def _connect(self, *_: object, **__: object) -> asyncpg.Connection:
-        settings = self._settings
-        connection: asyncpg.Connection = await asyncpg.connect(
-            settings.database_dsn(),
-            timeout=settings.database_connect_timeout.total_seconds(),
-            command_timeout=settings.database_timeout.total_seconds(),
-            server_settings=_server_settings(settings),
-            # SQLAlchemy prepares and keeps statements itself.
-            statement_cache_size=0,
-        )
-        return connection
-
-
-def _server_settings(settings: Settings) -> dict[str, str]:
-    """Set the same deadlines on the server's side; a pooler would refuse them as unknown start-up parameters."""
-    if settings.database_pooler == "transaction":
-        return {"application_name": "signet"}
-    return {
-        "application_name": "signet",
-        "statement_timeout": _milliseconds(settings.database_timeout),
-        "lock_timeout": _milliseconds(settings.database_timeout),
-        "idle_in_transaction_session_timeout": _milliseconds(5 * settings.database_timeout),
-    }
-
-
-def _pooler_options(settings: Settings) -> dict[str, object]:
-    if settings.database_pooler == "none":
-        return {}
-    # Behind PgBouncer a prepared statement belongs to a server connection that the next statement may not get.
-    return {"prepared_statement_cache_size": 0, "prepared_statement_name_func": lambda: f"signet_{uuid4().hex}"}
-
-
-def _milliseconds(length: timedelta) -> str:
-    return str(round(length.total_seconds() * 1000))
+        return await connect(self._settings)
 
 
 @contextmanager
@@ -173,15 +150,18 @@ def _translated() -> Iterator[None]:
         yield
     except DBAPIError as error:
         if error.connection_invalidated or isinstance(error, InterfaceError) or _is_away(error.orig):
-            raise DatabaseAway from error
+            raise (DatabaseReadOnly if _code(error.orig) == _READ_ONLY else DatabaseAway) from error
         raise
     except (OSError, TimeoutError, PoolTimeout, PostgresError, DriverError) as error:
         raise DatabaseAway from error
 
 
 def _is_away(error: BaseException | None) -> bool:
-    code = getattr(error, "sqlstate", None) or ""
-    return code.startswith(_AWAY) or isinstance(getattr(error, "__cause__", None), OSError | TimeoutError)
+    return _code(error).startswith(_AWAY) or isinstance(getattr(error, "__cause__", None), OSError | TimeoutError)
+
+
+def _code(error: BaseException | None) -> str:
+    return getattr(error, "sqlstate", None) or ""
 
 
 def _is_dead_connection(error: BaseException | None) -> bool:

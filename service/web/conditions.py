@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Header
 
 IfMatch = Annotated[
-    str | None, Header(alias="If-Match", description="The `ETag` that was read, or `*`.", examples=['"1.1"'])
+    str | None, Header(alias="If-Match", description="The `ETag` that was read, or `*`.", examples=['"1.1"', "*"])
 ]
 IfNoneMatch = Annotated[
     str | None,

@@ -42,6 +42,12 @@ class Addresses:
             "SIGNET_DRAIN": "0",
             # Tests come from one address and sign in all the time; those of the limits turn them on.
             "SIGNET_LIMITS": "off",
+            # A busy machine is not an outage; the tests of outages set these back.
+            "SIGNET_DATABASE_TIMEOUT": "5s",
+            "SIGNET_DATABASE_CONNECT_TIMEOUT": "5s",
+            "SIGNET_DATABASE_WAIT": "5s",
+            "SIGNET_HASH_WAIT": "15s",
+            "SIGNET_CHANGES_LATE": "10s",
         }
 
     def command(self, *arguments: str, given: str = "", **settings: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,56 @@
+"""Opening connections to Postgres, and letting go of those that broke without waiting for them."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+import asyncpg
+
+from service.settings import Settings
+
+
+class PromptConnection(asyncpg.Connection):
+    """A connection that never makes anybody wait for its end: what hangs, hangs up.
+
+    SQLAlchemy closes a broken connection politely, for up to two seconds, on the path of the request that found it.
+    """
+
+    async def close(self, *, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109 - the driver's signature
+        self.terminate()  # type: ignore[no-untyped-call]
+
+
+async def connect(settings: Settings) -> asyncpg.Connection:
+    """Open a connection; the address is read again each time, so that a rotated password is used at once."""
+    connection: asyncpg.Connection = await asyncpg.connect(
+        settings.database_dsn(),
+        timeout=settings.database_connect_timeout.total_seconds(),
+        command_timeout=settings.database_timeout.total_seconds(),
+        server_settings=_server_settings(settings),
+        # SQLAlchemy prepares and keeps statements itself.
+        statement_cache_size=0,
+        connection_class=PromptConnection,
+    )
+    return connection
+
+
+def pooler_options(settings: Settings) -> dict[str, object]:
+    """Tell the dialect what a pooler asks for."""
+    if settings.database_pooler == "none":
+        return {}
+    # Behind PgBouncer a prepared statement belongs to a server connection that the next statement may not get.
+    return {"prepared_statement_cache_size": 0, "prepared_statement_name_func": lambda: f"signet_{uuid4().hex}"}
+
+
+def _server_settings(settings: Settings) -> dict[str, str]:
+    """Set the same deadlines on the server's side; a pooler would refuse them as unknown start-up parameters."""
+    if settings.database_pooler == "transaction":
+        return {"application_name": "signet"}
+    return {
+        "application_name": "signet",
+        "statement_timeout": _milliseconds(settings.database_timeout),
+        "lock_timeout": _milliseconds(settings.database_timeout),
+        "idle_in_transaction_session_timeout": _milliseconds(5 * settings.database_timeout),
+    }
+
+
+def _milliseconds(length: timedelta) -> str:
+    return str(round(length.total_seconds() * 1000))
