@@ -11,6 +11,8 @@ which parses, calls one operation and renders. An operation decides inside a tra
 
     users/ sessions/ account/ oauth/ keys/ audit/   the domain: routes > operations > records, shapes, problems
     idempotency/   a promise kept for every caller
+    limits/        rate limits and account lockout, for every caller too
+    housekeeping/  what nobody needs any longer is deleted
     changes/       what every replica must hear of: append, announce, follow
     web/           caller, envelope, fast lane, rendering, paging, management
     security/      access tokens, refresh tokens, passwords, revocations, secrets: memory only

@@ -80,6 +80,7 @@ async def _run(parts: Parts, lifecycle: Lifecycle) -> None:
         "listen for changes": following.listen_for_ever,
         "reload keys": lambda: _reload_keys_for_ever(parts),
         "keep keys": lambda: _for_ever(_KEEP_KEYS_EVERY, parts.operations.rotating.keep),
+        "housekeeping": lambda: _for_ever(settings.housekeeping, parts.operations.tidying.tidy),
         "count password schemes": lambda: _for_ever(_COUNT_SCHEMES_EVERY, lambda: _count_schemes(parts)),
     }
     await asyncio.gather(*(_keep_up(name, duty) for name, duty in duties.items()))

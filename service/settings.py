@@ -136,6 +136,13 @@ class Settings(BaseSettings):
     revocation_max_age: Duration = Field(
         timedelta(0), description="Age of the last poll from which tokens are refused with 503; 0 never refuses."
     )
+    session_retention: Duration = Field(
+        timedelta(days=90), description="How long sessions are kept beyond their age; they are known devices."
+    )
+    audit_retention: Duration = Field(timedelta(days=365), description="How long audit events are kept.")
+    housekeeping: Duration = Field(
+        timedelta(minutes=5), gt=timedelta(0), description="Pause between two runs of housekeeping."
+    )
     request_timeout: Duration = Field(timedelta(seconds=10), description="Deadline of one request.")
     body_limit: int = Field(65_536, ge=1024, description="Largest request body, in bytes.")
     trusted_hosts: Words = Field(default_factory=list, description="Host names answered to; empty answers to all.")

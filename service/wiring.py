@@ -1,6 +1,7 @@
 """Builds what one process owns. Everything is made here once and handed on; nothing is global."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 import argon2
@@ -10,6 +11,7 @@ from service.changes.announcing import Announce
 from service.changes.following import Following
 from service.changes.hearing import Hearing
 from service.clock import Clock, Pulse
+from service.housekeeping.tidying import Tidying
 from service.keys.rotating import KeyRules, Rotating
 from service.limits.charging import Charging
 from service.limits.counting import Counting
@@ -74,6 +76,7 @@ class Operations:
     session_listing: Listing
     changing_password: ChangingPassword
     rotating: Rotating
+    tidying: Tidying
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,16 @@ def _charging(settings: Settings, metrics: Metrics, stores: Stores, security: Se
     return Charging(settings.limits == "on", policies, counting, metrics.limits)
 
 
+def _tidying(settings: Settings, metrics: Metrics, stores: Stores) -> Tidying:
+    kept = {
+        "sessions": settings.session_age + settings.session_retention,
+        "changes": 2 * settings.access_ttl,
+        "idempotency_keys": timedelta(hours=24),
+        "audit_events": settings.audit_retention,
+    }
+    return Tidying(stores.database, kept, metrics.housekeeping)
+
+
 def _operations(
     settings: Settings, metrics: Metrics, stores: Stores, security: Security, announce: Announce, charging: Charging
 ) -> Operations:
@@ -168,5 +181,6 @@ def _operations(
         ending=Ending(database, announce, lengths, domain),
         session_listing=Listing(database, lengths),
         changing_password=ChangingPassword(database, passwords, pairs, announce, lengths, shortest, domain),
+        tidying=_tidying(settings, metrics, stores),
         rotating=Rotating(database, security.secrets, security.ring, key_rules, announce),
     )

@@ -87,6 +87,18 @@ class LimitMetrics:
         self.refused = Counter("signet_limits_refused", "Requests refused, by policy.", ("policy",), registry=registry)
 
 
+class HousekeepingMetrics:
+    """Deleting what is too old."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.deleted = Counter("signet_housekeeping_deleted", "Rows deleted by age.", ("table",), registry=registry)
+        self.last_run = Gauge(
+            "signet_housekeeping_last_run_timestamp_seconds",
+            "When housekeeping last came to its end.",
+            registry=registry,
+        )
+
+
 class DomainMetrics:
     """Users, sessions and tokens."""
 
@@ -127,6 +139,7 @@ class Metrics:
     stores: StoreMetrics
     domain: DomainMetrics
     limits: LimitMetrics
+    housekeeping: HousekeepingMetrics
 
     def exposition(self) -> bytes:
         return generate_latest(self.registry)
@@ -144,4 +157,5 @@ def new_metrics() -> Metrics:
         stores=StoreMetrics(registry),
         domain=DomainMetrics(registry),
         limits=LimitMetrics(registry),
+        housekeeping=HousekeepingMetrics(registry),
     )
