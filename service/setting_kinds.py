@@ -5,15 +5,18 @@ import binascii
 import json
 import re
 from datetime import timedelta
+from ipaddress import ip_network
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
 
 _UNITS = {"ms": 0.001, "s": 1, "min": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|d)?")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|h|d)?", re.ASCII)
+_ISO_DURATION = re.compile(r"P[\dTDHMSW.]+", re.ASCII)
 _RATE = re.compile(r"([1-9]\d{0,8})\s*/\s*(s|min|h|d)")
+_QUOTING = "write / @ : # ? % in a password as %2F %40 %3A %23 %3F %25"
 _STRONG_LENGTH, _STRONG_SYMBOLS = 32, 10
 
 
@@ -21,9 +24,15 @@ def parse_duration(value: object) -> object:
     """Turn `30`, `30 s`, `10min`, `90d` into a length of time; ISO 8601 is left to pydantic."""
     if isinstance(value, int | float):
         return timedelta(seconds=value)
-    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
+    if not isinstance(value, str) or _ISO_DURATION.fullmatch(value.strip()):
+        return value.strip() if isinstance(value, str) else value
+    match = _DURATION.fullmatch(value.strip())
+    if match is None:
+        raise ValueError("must be a length of time such as 30, 30s, 500ms, 10min, 90d or PT5M")
+    try:
         return timedelta(seconds=float(match[1]) * _UNITS[match[2] or "s"])
-    return value
+    except OverflowError:
+        raise ValueError("is longer than anything lasts") from None
 
 
 def parse_rate(value: object) -> object:
@@ -40,8 +49,18 @@ def parse_list(value: object) -> object:
     if not isinstance(value, str):
         return value
     if value.lstrip().startswith("["):
-        return json.loads(value)
+        return parse_json(value)
     return [word for word in re.split(r"[,\s]+", value) if word]
+
+
+def parse_json(value: object) -> object:
+    """Read JSON; a value that came from a program is taken as it is."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"is not JSON (character {error.pos + 1})") from None
 
 
 def refuse_service_link(value: object) -> object:
@@ -55,15 +74,41 @@ def refuse_service_link(value: object) -> object:
 
 
 def check_postgres_url(value: SecretStr) -> SecretStr:
-    url = urlsplit(value.get_secret_value())
-    if url.scheme not in {"postgres", "postgresql"} or not url.path.strip("/"):
-        raise ValueError("must look like postgresql://user:password@host:5432/database")
+    url = _split_or_none(value)
+    if url is None or url.scheme not in {"postgres", "postgresql"} or not url.path.strip("/"):
+        raise ValueError(f"must look like postgresql://user:password@host:5432/database; {_QUOTING}")
     return value
 
 
 def check_redis_url(value: SecretStr) -> SecretStr:
-    if urlsplit(value.get_secret_value()).scheme not in {"redis", "rediss", "unix"}:
-        raise ValueError("must look like redis://:password@host:6379/0 or rediss://...")
+    url = _split_or_none(value)
+    if url is None or url.scheme not in {"redis", "rediss", "unix"}:
+        raise ValueError(f"must look like redis://:password@host:6379/0 or rediss://...; {_QUOTING}")
+    return value
+
+
+def _split_or_none(value: SecretStr) -> SplitResult | None:
+    """Split an address; what is wrong with it is not repeated, for a piece of the password may be in it."""
+    try:
+        url = urlsplit(value.get_secret_value())
+        url.port  # noqa: B018 - it is parsed when it is asked for
+    except ValueError:
+        return None
+    return url
+
+
+def check_network(value: str) -> str:
+    try:
+        ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError(f"{value!r} is not a network such as 10.0.0.0/8") from None
+    return value
+
+
+def check_origin(value: str) -> str:
+    """Browsers send scheme, host and port, so anything more or less would never be equal."""
+    if value != "*" and not re.fullmatch(r"https?://[^/?#\s@]+", value):
+        raise ValueError(f"{value!r} is not an origin such as https://app.example.com, without a path")
     return value
 
 
@@ -91,7 +136,9 @@ Port = Annotated[int, BeforeValidator(refuse_service_link), Field(ge=1, le=65535
 PostgresUrl = Annotated[SecretStr, AfterValidator(check_postgres_url)]
 RedisUrl = Annotated[SecretStr, AfterValidator(check_redis_url)]
 Secrets = Annotated[list[SecretStr], NoDecode, BeforeValidator(parse_list), Field(min_length=1)]
-RoleScopes = Annotated[dict[str, list[str]], AfterValidator(check_roles)]
+RoleScopes = Annotated[dict[str, list[str]], NoDecode, BeforeValidator(parse_json), AfterValidator(check_roles)]
+Networks = Annotated[list[Annotated[str, AfterValidator(check_network)]], NoDecode, BeforeValidator(parse_list)]
+Origins = Annotated[list[Annotated[str, AfterValidator(check_origin)]], NoDecode, BeforeValidator(parse_list)]
 
 
 def is_strong(secret: str) -> bool:

@@ -10,6 +10,8 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from service.setting_kinds import (
     Duration,
+    Networks,
+    Origins,
     Port,
     PostgresUrl,
     Rate,
@@ -29,7 +31,13 @@ class Settings(BaseSettings):
     """All settings. The environment variable is the field's name in capitals behind `SIGNET_`."""
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, extra="ignore", frozen=True, populate_by_name=True, hide_input_in_errors=True
+        env_prefix=PREFIX,
+        # Charts and compose files write an empty variable where they have no value.
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,
     )
 
     mode: Literal["production", "development"] = Field(
@@ -66,17 +74,21 @@ class Settings(BaseSettings):
         timedelta(milliseconds=300), description="How long a request may wait for a connection."
     )
     database_timeout: Duration = Field(
-        timedelta(milliseconds=800), description="Deadline of one transaction, or of one read outside of any."
+        timedelta(milliseconds=800),
+        gt=timedelta(0),
+        description="Deadline of one transaction, or of one read outside of any.",
     )
     database_connect_timeout: Duration = Field(
-        timedelta(milliseconds=500), description="Deadline of opening a connection."
+        timedelta(milliseconds=500), gt=timedelta(0), description="Deadline of opening a connection."
     )
     slow_query: Duration = Field(
         timedelta(milliseconds=200), description="Statements slower than this are logged by name."
     )
     redis_url: RedisUrl = Field(description="`redis://:password@host:6379/0`, or `rediss://` for TLS.")
     redis_url_file: Path | None = Field(None, description="File that holds it.")
-    redis_timeout: Duration = Field(timedelta(milliseconds=100), description="Deadline of one Redis command.")
+    redis_timeout: Duration = Field(
+        timedelta(milliseconds=100), gt=timedelta(0), description="Deadline of one Redis command."
+    )
 
     secret_keys: Secrets = Field(description="Secrets of at least 32 random characters: the first writes, all read.")
     secret_keys_file: Path | None = Field(None, description="File that holds them, one a line.")
@@ -91,7 +103,9 @@ class Settings(BaseSettings):
     hash_queue: int = Field(128, ge=1, description="Password hashes that may wait; past it 503.")
     hash_wait: Duration = Field(timedelta(seconds=2), description="How long a password hash may wait; past it 503.")
 
-    access_ttl: Duration = Field(timedelta(minutes=10), le=timedelta(hours=1), description="Life of an access token.")
+    access_ttl: Duration = Field(
+        timedelta(minutes=10), gt=timedelta(0), le=timedelta(hours=1), description="Life of an access token."
+    )
     token_leeway: Duration = Field(
         timedelta(seconds=5), le=timedelta(seconds=60), description="Clock difference forgiven when verifying."
     )
@@ -102,9 +116,9 @@ class Settings(BaseSettings):
         description="How long a rotated refresh token is answered with its successor.",
     )
     session_idle: Duration = Field(
-        timedelta(days=30), description="A session ends when it was not refreshed for this long."
+        timedelta(days=30), gt=timedelta(0), description="A session ends when it was not refreshed for this long."
     )
-    session_age: Duration = Field(timedelta(days=90), description="A session ends at this age.")
+    session_age: Duration = Field(timedelta(days=90), gt=timedelta(0), description="A session ends at this age.")
     session_limit: int = Field(100, ge=1, description="Sessions a user may have; the oldest ends.")
     step_up_age: Duration = Field(timedelta(minutes=5), description="How recent a sign-in must be to close an account.")
     key_rotation: Duration = Field(
@@ -143,17 +157,17 @@ class Settings(BaseSettings):
     housekeeping: Duration = Field(
         timedelta(minutes=5), gt=timedelta(0), description="Pause between two runs of housekeeping."
     )
-    request_timeout: Duration = Field(timedelta(seconds=10), description="Deadline of one request.")
+    request_timeout: Duration = Field(timedelta(seconds=10), gt=timedelta(0), description="Deadline of one request.")
     body_limit: int = Field(65_536, ge=1024, description="Largest request body, in bytes.")
     trusted_hosts: Words = Field(default_factory=list, description="Host names answered to; empty answers to all.")
-    cors_origins: Words = Field(
+    cors_origins: Origins = Field(
         default_factory=list, description="Origins that browsers may call from; none by default."
     )
     cors_credentials: bool = Field(default=False, description="Whether those origins may send credentials.")
     proxy_header: str = Field(
         "", description="Header that holds the client's address, such as `X-Forwarded-For`; empty trusts none."
     )
-    trusted_proxies: Words = Field(
+    trusted_proxies: Networks = Field(
         default_factory=list, description="Networks of proxies in front, as CIDR; read right to left past them."
     )
     drain: Duration = Field(timedelta(seconds=5), description="How long a worker goes on serving after SIGTERM.")
@@ -209,6 +223,8 @@ class Settings(BaseSettings):
         """Refuse what production must not start with; an attacker finds it before the operator does."""
         if self.cors_credentials and "*" in self.cors_origins:
             raise ValueError("SIGNET_CORS_ORIGINS may not be * together with SIGNET_CORS_CREDENTIALS")
+        if self.port == self.management_port:
+            raise ValueError("SIGNET_PORT and SIGNET_MANAGEMENT_PORT must differ; the second is never routed publicly")
         if self.mode == "production":
             self._refuse_in_production()
         return self
@@ -249,10 +265,22 @@ class FileSource(EnvSettingsSource):
         named, _, _ = super().get_field_value(field, f"{field_name}_file")
         if not named:
             return None, field_name, False
-        try:
-            return Path(named).read_text(encoding="utf-8").strip(), field_name, False
-        except OSError as error:
-            raise ValueError(f"{PREFIX}{field_name.upper()}_FILE: {named} can't be read ({error.strerror})") from error
+        variable = f"{PREFIX}{field_name.upper()}"
+        if super().get_field_value(field, field_name)[0]:
+            raise ValueError(f"{variable} and {variable}_FILE are both set; keep one of them")
+        return _content(f"{variable}_FILE", Path(named)), field_name, False
+
+
+def _content(variable: str, file: Path) -> str:
+    try:
+        text = file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ValueError(f"{variable}: {file} can't be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise ValueError(f"{variable}: {file} is not text in UTF-8") from None
+    if not text:
+        raise ValueError(f"{variable}: {file} is empty")
+    return text
 
 
 def _fresh(value: SecretStr, file: Path | None) -> str:

@@ -30,7 +30,8 @@ def settings_or_exit() -> Settings:
             click.echo(f"signet: {_sentence(dict(item))}", err=True)
         raise SystemExit(2) from None
     except (SettingsError, ValueError) as error:
-        click.echo(f"signet: {error}", err=True)
+        # The library wraps what a source says; the sentence is in the cause.
+        click.echo(f"signet: {error.__cause__ or error}", err=True)
         raise SystemExit(2) from None
     return settings
 
