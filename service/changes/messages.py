@@ -18,6 +18,10 @@ class Kind(StrEnum):
     KEYS = "keys"  # signing keys have changed: load them again
 
 
+# During a rollout newer builds may write kinds that this one does not know: they say nothing to it.
+KNOWN = frozenset(Kind)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One fact that every replica must hear of."""
@@ -48,7 +52,9 @@ def to_bytes(changes: tuple[Change, ...]) -> bytes:
 
 
 def from_bytes(raw: bytes) -> list[Change]:
-    """Read what another replica announced; raises ValueError for anything else."""
+    """Read what another replica announced, as far as this build knows it; nonsense is a ValueError or TypeError."""
     return [
-        Change(Kind(kind), UUID(subject) if subject else None, int(value)) for kind, subject, value in orjson.loads(raw)
+        Change(Kind(kind), UUID(str(subject)) if subject else None, int(value))
+        for kind, subject, value in orjson.loads(raw)
+        if kind in KNOWN
     ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, insert, text
 
-from service.changes.messages import Change, Kind
+from service.changes.messages import KNOWN, Change, Kind
 from service.storage import Connection
 from service.storage.statements import statement
 from service.storage.tables import Change as ChangeRow
@@ -67,6 +67,6 @@ async def load(connection: Connection, kept: timedelta) -> Heard:
 
 
 def _heard(rows: Sequence[Row[*tuple[Any, ...]]]) -> Heard:
-    changes = [Change(Kind(row.kind), row.subject, row.value) for row in rows if row.kind is not None]
+    changes = [Change(Kind(row.kind), row.subject, row.value) for row in rows if row.kind in KNOWN]
     first = rows[0]
     return Heard(changes, first.snapshot, first.started_at, first.now)

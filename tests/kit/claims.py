@@ -16,3 +16,9 @@ def lineage(refresh_token: str) -> tuple[str, int]:
     """Read session and generation: two refresh tokens with the same are "the same", whatever secret signed them."""
     _, _, session, generation, _ = refresh_token.split(".")
     return session, int(generation)
+
+
+def roles_of(access_token: str) -> list[str]:
+    """Read the roles an access token carries; a token without any leaves the claim out."""
+    roles: list[str] = read_claims(access_token).get("roles", [])
+    return roles
