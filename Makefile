@@ -14,7 +14,7 @@ LOCK = $(IN_VENV) uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-header $(LOCK_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check prove bench lock clean install-local install-development python
+.PHONY: help up test check prove bench bench-revocation lock clean install-local install-development python
 
 help: ## List what make can do
 	@echo "Usage: make <target>"
@@ -40,6 +40,9 @@ prove: install-development ## Run the long tests
 
 bench: install-development ## Measure how much a request costs
 	@$(IN_VENV) tests.bench $(ARGUMENTS)
+
+bench-revocation: install-development ## Measure how long a revoked token is still accepted on another replica
+	@$(IN_VENV) tests.bench.revocation
 
 lock: install-development ## Lock the dependencies anew after a change of requirements/*.in
 	@$(LOCK) requirements/service.in --output-file requirements/service.txt
