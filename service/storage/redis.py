@@ -37,7 +37,8 @@ class Redis:
             settings.redis_address(),
             socket_timeout=self._seconds,
             socket_connect_timeout=self._seconds,
-            max_connections=_CONNECTIONS,
+            # One more for the subscription, and some that are on their way out.
+            max_connections=2 * _CONNECTIONS,
             # One failure is an answer: the caller has another way, and the breaker counts.
             retry=None,
             client_name="signet",
@@ -47,6 +48,8 @@ class Redis:
         self._fail = self._client.register_script(scripts.FAIL)
         self._delay = self._client.register_script(scripts.DELAY)
         self._breakers = AsyncCircuitBreakerFactory(_FAILURES_THAT_OPEN, _OPEN_SECONDS)
+        # The client refuses whoever finds no connection free, as if Redis were away; here they wait, within the deadline.
+        self._places = asyncio.Semaphore(_CONNECTIONS)
         self._metrics = metrics
 
     async def get(self, key: str) -> bytes | None:
@@ -104,7 +107,7 @@ class Redis:
         facts.current().redis_commands += 1
         try:
             with span("redis." + name, attributes={"db.system.name": "redis", "db.operation.name": name}):
-                async with await self._breakers.get_breaker("redis"), asyncio.timeout(self._seconds):
+                async with await self._breakers.get_breaker("redis"), asyncio.timeout(self._seconds), self._places:
                     answer = await command()
         except OpenedState as error:
             self._metrics.redis_commands.labels("not_asked").inc()

@@ -1,0 +1,15 @@
+"""The client of Redis under a crowd: many at once is no outage."""
+
+import asyncio
+
+from tests.kit.environment import Addresses
+from tests.kit.parts import redis_of, settings_of
+
+CROWD = 300
+
+
+async def test_a_crowd_waits_for_a_connection_and_is_counted_to_the_last(stores: Addresses) -> None:
+    async with redis_of(settings_of(stores)) as client:
+        waits = await asyncio.gather(*(client.take("crowd", 3_600_000.0, CROWD - 1) for _ in range(CROWD)))
+
+    assert sum(wait == 0 for wait in waits) == CROWD - 1
