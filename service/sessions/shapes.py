@@ -3,11 +3,16 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from service.users.shapes import Body, Instant, NextCursor, RawPassword, Text
+from service.users.shapes import PRINTABLE, Body, Instant, NextCursor, RawPassword, check_text
 
-Device = Annotated[Text, StringConstraints(min_length=1, max_length=200), Field(examples=["Ada's laptop"])]
+Device = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200),
+    AfterValidator(check_text),
+    Field(examples=["Ada's laptop"], json_schema_extra=PRINTABLE),
+]
 RawRefreshToken = Annotated[
     str,
     Field(

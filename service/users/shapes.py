@@ -38,8 +38,14 @@ def check_search(text: str) -> str:
 
 
 Email = Annotated[str, AfterValidator(check_email), Field(max_length=254, examples=["ada@example.com"])]
-Text = Annotated[str, AfterValidator(check_text), Field(json_schema_extra={"pattern": r"^[^\u0000-\u001f\u007f]*$"})]
-DisplayName = Annotated[Text, StringConstraints(min_length=1, max_length=200), Field(examples=["Ada Lovelace"])]
+# What check_text refuses, said to OpenAPI. Lengths stand before it: they make pydantic refuse half a character.
+PRINTABLE: dict[str, Any] = {"pattern": r"^[^\u0000-\u001f\u007f]*$"}
+DisplayName = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=200),
+    AfterValidator(check_text),
+    Field(examples=["Ada Lovelace"], json_schema_extra=PRINTABLE),
+]
 RawPassword = Annotated[str, Field(max_length=1024, examples=["correct horse battery"])]
 # The room that decides says more than a schema can; the lengths are said to OpenAPI alone.
 NewRawPassword = Annotated[
@@ -92,7 +98,9 @@ class UserQuery(BaseModel):
     search: Annotated[str, AfterValidator(check_search)] | None = Field(
         None, min_length=2, max_length=100, description="Beginning of a word of address or name."
     )
-    email: Text | None = Field(None, max_length=254, description="The whole address.")
+    email: Annotated[str, AfterValidator(check_text)] | None = Field(
+        None, max_length=254, description="The whole address.", json_schema_extra=PRINTABLE
+    )
     role: Role | None = Field(None, description="Only users with this role.")
     status: Status | None = Field(None, description="Only users in this state.")
     cursor: str | None = Field(None, max_length=1000, description="`next_cursor` of the page before.")
@@ -167,4 +175,12 @@ class Roles(Body):
 class Suspension(Body):
     """Why a user is suspended; only the audit trail keeps it."""
 
-    reason: Annotated[Text, StringConstraints(max_length=500)] | None = Field(None, examples=["abuse report"])
+    reason: (
+        Annotated[
+            str,
+            StringConstraints(max_length=500),
+            AfterValidator(check_text),
+            Field(json_schema_extra=PRINTABLE),
+        ]
+        | None
+    ) = Field(None, examples=["abuse report"])
