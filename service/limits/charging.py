@@ -28,10 +28,11 @@ class Charging:
     async def charge_account(self, email_key: str, device: UUID | None) -> list[Charge]:
         """Count an attempt on an account, known or not. A known device is counted apart and not delayed by others."""
         if device is not None:
-            return await self._charge(self.policies.sign_in_account, f"{email_key} {device.hex}")
+            # NUL is in no address that anybody can send: nobody else is counted where a device is.
+            return await self._charge(self.policies.sign_in_account, f"{email_key}\0{device.hex}")
         if self.is_on and (seconds := await self.counting.delay(email_key)) > 0:
             self.metrics.refused.labels("lockout").inc()
-            raise account_delayed(seconds)
+            raise account_delayed(self.counting.lockout, seconds)
         return await self._charge(self.policies.sign_in_account, email_key)
 
     async def charge_registration(self, address: str) -> None:

@@ -12,10 +12,11 @@ _LONGEST_RUN = 32
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """What was counted, so that it can be given back."""
+    """What was counted and where, so that it can be given back there and nowhere else."""
 
     key: str
     policy: Policy
+    is_shared: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +31,16 @@ class Counting:
 
     async def take(self, policy: Policy, who: str) -> tuple[Charge, float]:
         """Count one request; gives the charge, and after how many milliseconds it may pass (0: now)."""
-        charge = Charge(self._key(policy.name, who), policy)
+        key = self._key(policy.name, who)
         try:
-            return charge, await self.redis.take(charge.key, policy.emission_ms, policy.limit)
+            return Charge(key, policy, True), await self.redis.take(key, policy.emission_ms, policy.limit)
         except RedisAway:
-            return charge, self.local.take(charge.key, policy.share(self.shares))
+            return Charge(key, policy, False), self.local.take(key, policy.share(self.shares))
 
     async def give_back(self, charge: Charge) -> None:
-        self.local.give_back(charge.key, charge.policy.share(self.shares))
+        if not charge.is_shared:
+            self.local.give_back(charge.key, charge.policy.share(self.shares))
+            return
         try:
             await self.redis.give_back(charge.key, charge.policy.emission_ms)
         except RedisAway:

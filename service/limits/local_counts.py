@@ -41,7 +41,8 @@ class LocalCounts:
         return max(0.0, until - self.now())
 
     def fail(self, key: str, lockout: Lockout) -> None:
-        failures = self._failures.get(key, (0, 0.0))[0] + 1
+        known, until = self._failures.get(key, (0, 0.0))
+        failures = 1 if until + lockout.kept < self.now() else known + 1
         _remember(self._failures, key, (failures, self.now() + lockout.delay(failures)))
 
     def clear(self, key: str) -> None:

@@ -3,7 +3,7 @@
 from math import ceil
 
 from service.errors import Problem
-from service.limits.policies import Policy
+from service.limits.policies import Lockout, Policy
 
 
 class RateLimited(Problem):
@@ -34,5 +34,13 @@ def rate_limited(policy: Policy, retry_ms: float) -> RateLimited:
     )
 
 
-def account_delayed(seconds: float) -> AccountDelayed:
-    return AccountDelayed(headers={"Retry-After": str(max(1, ceil(seconds)))})
+def account_delayed(lockout: Lockout, delay: float) -> AccountDelayed:
+    """Refuse in the same words: so many wrong passwords may come in a row, the next one may in so many seconds."""
+    seconds = max(1, ceil(delay))
+    return AccountDelayed(
+        headers={
+            "Retry-After": str(seconds),
+            "RateLimit": f'"lockout";r=0;t={seconds}',
+            "RateLimit-Policy": f'"lockout";q={lockout.threshold}',
+        }
+    )

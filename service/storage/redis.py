@@ -22,6 +22,8 @@ Answer = TypeVar("Answer")
 _FAILURES_THAT_OPEN = 5
 _OPEN_SECONDS = 1.0
 _CONNECTIONS = 32
+# uvloop says RuntimeError where asyncio says ConnectionResetError: to whoever writes to a connection that was reset.
+_FAILURES = (RedisError, OSError, TimeoutError, RuntimeError)
 
 
 class RedisAway(Exception):  # noqa: N818 - it says what is the matter
@@ -48,7 +50,7 @@ class Redis:
         self._fail = self._client.register_script(scripts.FAIL)
         self._delay = self._client.register_script(scripts.DELAY)
         self._breakers = AsyncCircuitBreakerFactory(_FAILURES_THAT_OPEN, _OPEN_SECONDS)
-        # The client refuses whoever finds no connection free, as if Redis were away; here they wait, within the deadline.
+        # The client refuses whoever finds no connection free, as if Redis were away; here they wait for one.
         self._places = asyncio.Semaphore(_CONNECTIONS)
         self._metrics = metrics
 
@@ -91,7 +93,7 @@ class Redis:
             async with asyncio.timeout(2 * self._seconds):
                 await subscription.subscribe(channel)
             yield subscription
-        except (RedisError, OSError, TimeoutError) as error:
+        except _FAILURES as error:
             raise RedisAway from error
         finally:
             await subscription.aclose()
@@ -112,7 +114,7 @@ class Redis:
         except OpenedState as error:
             self._metrics.redis_commands.labels("not_asked").inc()
             raise RedisAway from error
-        except (RedisError, OSError, TimeoutError) as error:
+        except _FAILURES as error:
             self._metrics.redis_commands.labels("failed").inc()
             raise RedisAway from error
         self._metrics.redis_commands.labels("answered").inc()

@@ -1,0 +1,282 @@
+"""Counting by GCRA: in Redis and in memory alike, and giving back what was charged where it was charged."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as rules
+from hypothesis import strategies as st
+
+from service.limits.counting import Counting
+from service.limits.local_counts import LocalCounts
+from service.limits.policies import Lockout, Policy
+from service.security.secrets import Secrets
+from service.storage import RedisAway
+from tests.kit.environment import SECRET, Addresses
+from tests.kit.parts import redis_of, settings_of
+from tests.kit.waiting import eventually
+
+NOWHERE = "redis://127.0.0.1:1/0"
+HOUR = 3600.0
+
+
+@dataclass
+class Watch:
+    """A clock that moves when the test says so; seconds."""
+
+    seconds: float = 1_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@dataclass
+class Model:
+    """GCRA as it is written down: a bucket of `limit` that empties evenly."""
+
+    policy: Policy
+    level: float = 0.0
+    at: float = field(default=1_000.0)
+
+    def take(self, now: float) -> bool:
+        self._settle(now)
+        if self.level > self.policy.limit - 1 + 1e-6:
+            return False
+        self.level += 1
+        return True
+
+    def give_back(self, now: float) -> None:
+        self._settle(now)
+        self.level = max(0.0, self.level - 1)
+
+    def _settle(self, now: float) -> None:
+        self.level = max(0.0, self.level - (now - self.at) * 1000 / self.policy.emission_ms)
+        self.at = now
+
+
+policies = st.builds(Policy, st.just("any"), st.integers(1, 12), st.sampled_from([1.0, 60.0, HOUR]))
+steps = st.lists(
+    st.one_of(st.just("take"), st.just("give back"), st.floats(0, 90).map(lambda pause: round(pause, 3))), max_size=60
+)
+
+
+@given(policy=policies, script=steps)
+def test_counting_in_memory_is_a_bucket_that_empties_evenly(policy: Policy, script: list[str | float]) -> None:
+    watch = Watch()
+    counts, model, charged = LocalCounts(watch), Model(policy), 0
+    for step in script:
+        if step == "take":
+            # In between two steps time goes on, as it does between two requests.
+            watch.seconds += 0.000_01
+            is_passed = counts.take("key", policy) == 0
+            assert is_passed == model.take(watch.seconds)
+            charged += is_passed
+        elif step == "give back" and charged:
+            counts.give_back("key", policy)
+            model.give_back(watch.seconds)
+            charged -= 1
+        elif isinstance(step, float):
+            watch.seconds += step
+
+
+@given(policy=policies, refunds=st.integers(0, 30), pause=st.floats(0, HOUR))
+def test_giving_back_never_makes_more_room_than_there_is(policy: Policy, refunds: int, pause: float) -> None:
+    watch = Watch()
+    counts = LocalCounts(watch)
+    counts.take("key", policy)
+    watch.seconds += pause
+    for _ in range(refunds):
+        counts.give_back("key", policy)
+    watch.seconds += 0.000_01
+
+    assert sum(counts.take("key", policy) == 0 for _ in range(3 * policy.limit)) <= policy.limit
+
+
+@given(policy=policies)
+def test_a_refused_request_passes_after_exactly_as_long_as_it_was_told(policy: Policy) -> None:
+    watch = Watch()
+    counts = LocalCounts(watch)
+    while not (told := counts.take("key", policy)):
+        watch.seconds += 0.000_01
+    watch.seconds += told / 1000 - 0.000_1
+    too_soon = counts.take("key", policy)
+    watch.seconds += 0.000_2
+
+    assert too_soon > 0
+    assert counts.take("key", policy) == 0
+
+
+@rules(max_examples=25, deadline=None)
+@given(limit=st.integers(1, 12), script=st.lists(st.sampled_from(["take", "take", "take", "give back"]), max_size=40))
+def test_redis_and_memory_let_the_same_requests_pass(stores: Addresses, limit: int, script: list[str]) -> None:
+    # Redis' clock can't be moved, so nothing refills: an hour for each request.
+    policy = Policy("any", limit, limit * HOUR)
+
+    async def play() -> list[tuple[bool, bool]]:
+        counts, seen = LocalCounts(Watch()), []
+        async with redis_of(settings_of(stores)) as redis:
+            await redis.delete("played")
+            for step in script:
+                if step == "take":
+                    here = counts.take("played", policy)
+                    there = await redis.take("played", policy.emission_ms, policy.limit)
+                    seen.append((here == 0, there == 0))
+                else:
+                    counts.give_back("played", policy)
+                    await redis.give_back("played", policy.emission_ms)
+        return seen
+
+    for here, there in asyncio.run(play()):
+        assert here == there
+
+
+@pytest.mark.parametrize("limit", [1, 7, 600])
+async def test_redis_tells_how_long_to_wait_and_lets_pass_then(stores: Addresses, limit: int) -> None:
+    async with redis_of(settings_of(stores)) as redis:
+        waits = [await redis.take("told", HOUR * 1000, limit) for _ in range(limit + 1)]
+
+    assert waits[:-1] == [0.0] * limit
+    # What refilled since the first request is all that is missing.
+    assert HOUR * 1000 - 60_000 < waits[-1] <= HOUR * 1000
+
+
+async def test_what_refills_in_redis_passes_when_it_was_told_to(stores: Addresses) -> None:
+    async with redis_of(settings_of(stores)) as redis:
+        assert await redis.take("soon", 300.0, 1) == 0
+        told = await redis.take("soon", 300.0, 1)
+
+        async def passes() -> bool:
+            return await redis.take("soon", 300.0, 1) == 0
+
+        waited = await eventually(passes, within=told / 1000 + 1)
+
+    assert 0 < told <= 300
+    # Asking took some time too; a wait that is skipped would end at once.
+    assert waited > told / 1000 - 0.05
+
+
+async def test_what_redis_counts_it_forgets_once_it_is_refilled(stores: Addresses) -> None:
+    async with redis_of(settings_of(stores)) as redis:
+        await redis.take("kept", HOUR * 1000, 5)
+        await redis.take("kept", HOUR * 1000, 5)
+        left_ms = await redis._client.pttl("kept")
+        await redis.give_back("kept", HOUR * 1000)
+        await redis.give_back("kept", HOUR * 1000)
+
+        assert HOUR * 1000 < left_ms <= 2 * HOUR * 1000
+        assert await redis.get("kept") is None
+
+
+async def test_a_charge_is_given_back_where_it_was_counted(stores: Addresses) -> None:
+    policy = Policy("any", 4, 4 * HOUR)
+    local = LocalCounts()
+    async with counting_of(stores, local) as counting, counting_of(stores, local, NOWHERE) as alone:
+        shared = [await counting.take(policy, "an office") for _ in range(4)]
+        assert [retry for _, retry in [await alone.take(policy, "an office") for _ in range(2)]] == [0.0, 0.0]
+        for charge, _ in shared:
+            await counting.give_back(charge)
+
+        # Two were charged in memory, where Redis was away; what Redis had counted takes nothing off them.
+        assert [retry > 0 for _, retry in [await alone.take(policy, "an office") for _ in range(3)]] == [
+            False,
+            False,
+            True,
+        ]
+        assert [retry > 0 for _, retry in [await counting.take(policy, "an office") for _ in range(5)]] == [
+            *[False] * 4,
+            True,
+        ]
+
+
+async def test_keys_are_macs_and_differ_by_policy(stores: Addresses) -> None:
+    async with counting_of(stores, LocalCounts()) as counting:
+        charges = [
+            (await counting.take(Policy(name, 4, HOUR), "ada@example.com"))[0] for name in ("sign-in-account", "caller")
+        ]
+
+    assert len({charge.key for charge in charges}) == 2
+    assert not any("ada" in charge.key for charge in charges)
+
+
+def test_a_share_of_a_limit_is_at_least_one_request() -> None:
+    policy = Policy("any", 10, 60.0)
+
+    assert [policy.share(shares).limit for shares in (1, 4, 10, 50)] == [10, 2, 1, 1]
+
+
+def test_wrong_passwords_in_memory_delay_longer_each_time_wear_off_and_are_forgotten() -> None:
+    watch, lockout = Watch(), Lockout(threshold=3, first=2.0, longest=10.0, kept=100.0)
+    counts, delays = LocalCounts(watch), []
+    for _ in range(7):
+        counts.fail("key", lockout)
+        delays.append(counts.delay("key"))
+        watch.seconds += delays[-1]
+        assert counts.delay("key") == 0
+
+    watch.seconds += 101
+    counts.fail("key", lockout)
+
+    assert delays == [0, 0, 2, 4, 8, 10, 10]
+    assert counts.delay("key") == 0
+
+
+async def test_wrong_passwords_in_redis_delay_longer_each_time(stores: Addresses) -> None:
+    async with counting_of(stores, LocalCounts()) as counting:
+        delays = []
+        for _ in range(8):
+            await counting.fail("ada@example.com")
+            delays.append(await counting.delay("ada@example.com"))
+        await counting.clear("ada@example.com")
+
+        assert await counting.delay("ada@example.com") == 0
+    # What passes between counting and asking is the test's own time.
+    for delay, expected in zip(delays, [0, 0, 0, 0, 2, 4, 8, 16], strict=True):
+        assert max(0, expected - 1) <= delay <= expected
+
+
+async def test_delays_outlive_redis(stores: Addresses) -> None:
+    local = LocalCounts()
+    async with counting_of(stores, local) as counting, counting_of(stores, local, NOWHERE) as alone:
+        for _ in range(10):
+            await counting.fail("ada@example.com")
+
+        assert await alone.delay("ada@example.com") > 0
+        await alone.clear("ada@example.com")
+        assert await alone.delay("ada@example.com") == 0
+
+
+async def test_memory_is_bounded_and_the_least_recently_charged_goes_first() -> None:
+    counts, policy = LocalCounts(Watch()), Policy("any", 1, HOUR)
+    for number in range(50_001):
+        counts.take(f"key {number}", policy)
+        counts.fail(f"key {number}", Lockout(threshold=1))
+
+    assert counts.take("key 50000", policy) > 0
+    assert counts.take("key 0", policy) == 0
+    assert (counts.delay("key 0"), counts.delay("key 1")) == (0, 2)
+
+
+async def test_a_dead_redis_is_asked_a_few_times_and_then_left_alone(stores: Addresses) -> None:
+    async with redis_of(settings_of(stores, redis_url=NOWHERE)) as redis:
+        for _ in range(8):
+            with pytest.raises(RedisAway):
+                await redis.get("any")
+
+        outcomes = {
+            sample.labels["outcome"]: sample.value
+            for family in redis._metrics.redis_commands.collect()
+            for sample in family.samples
+            if sample.name.endswith("_total")
+        }
+    assert outcomes == {"failed": 5, "not_asked": 3}
+
+
+@asynccontextmanager
+async def counting_of(stores: Addresses, local: LocalCounts, redis_url: str | None = None) -> AsyncIterator[Counting]:
+    """Count on the test's Redis, or where there is none."""
+    settings = settings_of(stores, redis_url=redis_url or stores.redis_url)
+    async with redis_of(settings) as redis:
+        yield Counting(redis, local, Secrets([SECRET]), 1, Lockout())
