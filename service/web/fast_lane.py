@@ -24,6 +24,9 @@ class Warm:
         return dict(self.headers)[name].decode("latin-1")
 
 
+# What the route, or what stands around it, answers differently: conditional reads, and browsers from elsewhere (CORS).
+_ROUTE_DECIDES = frozenset({b"if-none-match", b"origin"})
+
 Answering = Callable[[Claims], Warm | None]
 
 
@@ -52,8 +55,10 @@ class FastLane:
             chosen = self._by_prefix if path.startswith(self._prefix) else None
             if chosen is None or path[len(self._prefix) :][:1] not in {"", "/"}:
                 return None
+        if scope["query_string"] or headers.keys() & _ROUTE_DECIDES or "\n" in path:
+            return None
         # A header given twice means one thing to one reader and another to the next: the route decides.
-        if scope["query_string"] or b"if-none-match" in headers or len(headers) != len(scope["headers"]):
+        if len(headers) != len(scope["headers"]):
             return None
         claims = self.gate.find_warm(headers.get(b"authorization"))
         if claims is None:
