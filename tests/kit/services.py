@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Any
 
 import httpx
+import psutil
 
 from tests.kit.environment import ROOT, Addresses
 from tests.kit.waiting import until
@@ -63,6 +64,12 @@ class Service:
     async def metrics(self) -> str:
         answer = await self._client.get(f"{self.management_url}/metrics")
         return answer.text
+
+    def kill(self) -> None:
+        """End the process and its workers at once, as a node that goes away would."""
+        master = psutil.Process(self.process.pid)
+        for process in [*master.children(recursive=True), master]:
+            process.kill()
 
     async def close(self) -> None:
         await self._client.aclose()
