@@ -1,0 +1,164 @@
+"""Postgres away: tokens stand, memory answers, all else is refused in time, and nothing is half-written."""
+
+from functools import partial
+
+import pytest
+
+from tests.kit.everywhere import accepted_everywhere, refused_everywhere
+from tests.kit.people import Person
+from tests.kit.refreshing import refresh
+from tests.kit.services import Service, StartService
+from tests.kit.waiting import eventually
+from tests.outages.behind import (
+    BACK_WITHIN,
+    LATE_WITHIN,
+    Behind,
+    all_away_in_time,
+    comes_from,
+    done_or_away_in_time,
+    everything,
+    expect_away,
+    tier,
+    works,
+    writes,
+    writes_that_end_nothing,
+    writes_that_hash,
+)
+from tests.outages.ways import (
+    POSTGRES_AWAY,
+    POSTGRES_UNWRITABLE,
+    SLOW_POSTGRES_SECONDS,
+    Away,
+    frozen,
+    killed,
+    read_only_postgres,
+    slow,
+)
+
+pytestmark = pytest.mark.xdist_group("outages")
+in_every_way = pytest.mark.parametrize("way", POSTGRES_AWAY)
+in_every_unwritable_way = pytest.mark.parametrize("way", POSTGRES_UNWRITABLE)
+
+
+@in_every_way
+async def test_tokens_and_keys_and_profiles_are_answered_from_memory_and_redis(
+    replicas_behind_faults: tuple[Service, Service], behind: Behind, way: Away, ada: Person
+) -> None:
+    first, second = replicas_behind_faults
+    phone, over = await ada.sign_in("phone"), await ada.sign_in("over")
+    assert (await second.delete("/v1/sessions/current", token=over.access_token)).status_code == 204
+    await refused_everywhere(replicas_behind_faults, over.access_token)
+    assert await tier(first, phone) == "postgres"
+
+    async with way(behind.postgres):
+        assert await tier(first, phone) == "near"
+        assert await tier(second, phone) in {"shared", "stale"}
+        await eventually(comes_from, second, phone, "stale", within=LATE_WITHIN)
+        await eventually(comes_from, first, phone, "stale", within=LATE_WITHIN)
+        await accepted_everywhere(replicas_behind_faults, phone.access_token)
+        await refused_everywhere(replicas_behind_faults, over.access_token)
+        assert (await first.get("/.well-known/jwks.json")).json() == (await second.get("/.well-known/jwks.json")).json()
+
+    for replica in replicas_behind_faults:
+        await eventually(comes_from, replica, phone, "near", within=BACK_WITHIN)
+
+
+@in_every_unwritable_way
+async def test_what_must_be_written_is_refused_in_time_leaves_nothing_and_works_soon_after(
+    replicas_behind_faults: tuple[Service, Service], behind: Behind, way: Away, ada: Person
+) -> None:
+    phone = await ada.sign_in()
+    before = await everything(behind)
+
+    async with way(behind.postgres):
+        for replica in replicas_behind_faults:
+            await all_away_in_time(*writes(replica, ada, phone))
+            await all_away_in_time(*writes_that_hash(replica, ada, phone))
+
+    for replica in replicas_behind_faults:
+        await eventually(works, replica, phone, within=BACK_WITHIN)
+    after = await everything(behind)
+    # To see whether it works, a session was refreshed.
+    assert {table for table in after if after[table] != before[table]} == {"sessions"}
+    assert (await ada.sign_in("laptop", replicas_behind_faults[1])).session_id != phone.session_id
+
+
+@in_every_way
+async def test_what_nobody_remembers_is_refused_in_time(
+    replicas_behind_faults: tuple[Service, Service], behind: Behind, way: Away, ada: Person
+) -> None:
+    phone = await ada.sign_in()
+
+    async with way(behind.postgres):
+        for replica in replicas_behind_faults:
+            reads = [partial(replica.get, path, token=phone.access_token) for path in ("/v1/users/me", "/v1/sessions")]
+            await all_away_in_time(*reads)
+
+    for replica in replicas_behind_faults:
+        await eventually(comes_from, replica, phone, "near", within=BACK_WITHIN)
+
+
+async def test_a_crowd_is_refused_in_time_too(
+    replicas_behind_faults: tuple[Service, Service], behind: Behind, ada: Person
+) -> None:
+    """More callers than connections: who waits for a place waits within the same second."""
+    first, _ = replicas_behind_faults
+    phone = await ada.sign_in()
+
+    async with frozen(behind.postgres):
+        await all_away_in_time(*[lambda: refresh(first, phone.refresh_token) for _ in range(40)])
+
+    await eventually(works, first, phone, within=BACK_WITHIN)
+
+
+async def test_a_server_that_only_reads_answers_what_is_only_read(
+    replicas_behind_faults: tuple[Service, Service], behind: Behind, ada: Person
+) -> None:
+    phone = await ada.sign_in()
+
+    async with read_only_postgres(behind.postgres):
+        for replica in replicas_behind_faults:
+            assert await tier(replica, phone) in {"postgres", "shared"}
+            listed = await replica.get("/v1/sessions", token=phone.access_token)
+            assert [session["id"] for session in listed.json()["items"]] == [phone.session_id]
+
+
+async def test_a_slow_postgres_is_waited_for_or_said_to_be_away_but_nothing_else(
+    replicas_behind_faults: tuple[Service, Service], behind: Behind, ada: Person
+) -> None:
+    first, second = replicas_behind_faults
+    phone = await ada.sign_in()
+
+    async with slow(behind.postgres, SLOW_POSTGRES_SECONDS):
+        await accepted_everywhere(replicas_behind_faults, phone.access_token)
+        for replica in replicas_behind_faults:
+            await done_or_away_in_time(partial(replica.get, "/v1/users/me", token=phone.access_token))
+            await done_or_away_in_time(partial(replica.get, "/v1/sessions", token=phone.access_token))
+            for write in writes_that_end_nothing(replica, ada, phone):
+                await done_or_away_in_time(write)
+
+    await eventually(works, first, phone, within=BACK_WITHIN)
+    await accepted_everywhere((first, second), phone.access_token)
+
+
+async def test_a_replica_that_was_told_to_fails_closed_when_it_hears_of_no_revocation(
+    behind: Behind, start_service: StartService, replicas_behind_faults: tuple[Service, Service], ada: Person
+) -> None:
+    cautious = await start_service(**behind.environment, SIGNET_REVOCATION_MAX_AGE="1s")
+    phone = await ada.sign_in()
+    assert await cautious.accepts(phone.access_token)
+
+    async def is_closed() -> bool:
+        answer = await cautious.get("/v1/verify", token=phone.access_token)
+        return answer.status_code == 503
+
+    async with killed(behind.postgres):
+        await eventually(is_closed, within=LATE_WITHIN)
+        expect_away(await cautious.get("/v1/users/me", token=phone.access_token))
+        await accepted_everywhere(replicas_behind_faults, phone.access_token)
+
+    async def is_open() -> bool:
+        return not await is_closed()
+
+    await eventually(is_open, within=BACK_WITHIN)
+    assert await cautious.accepts(phone.access_token)
