@@ -92,6 +92,8 @@ class SigningIn:
 
     async def _trim(self, user_id: UUID) -> None:
         async with self.database.begin() as connection:
+            # Lock order is always user, then session: whoever ends all of them at the same time takes them otherwise.
+            await users.lock(connection, user_id)
             ended = await sessions.trim(connection, user_id, self.most_sessions)
             over = [session_over(session_id) for session_id in ended]
             await changes.append(connection, *over)

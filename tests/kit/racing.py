@@ -10,7 +10,7 @@ import asyncpg
 from tests.kit.waiting import eventually
 
 _WAITING = """
-    SELECT count(*) FROM pg_stat_activity
+    SELECT count(*) >= $2 FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock' AND position($1 IN query) > 0
 """
 
@@ -29,12 +29,12 @@ class Onlooker:
     def __init__(self, connection: asyncpg.Connection) -> None:
         self._connection = connection
 
-    async def sees_waiting(self, words: str) -> bool:
-        """Tell whether a statement with these words waits for a lock."""
-        return bool(await self._connection.fetchval(_WAITING, words))
+    async def sees_waiting(self, words: str, count: int) -> bool:
+        """Tell whether so many statements with these words wait for a lock."""
+        return bool(await self._connection.fetchval(_WAITING, words, count))
 
-    async def until_waiting(self, words: str) -> None:
-        await eventually(self.sees_waiting, words, within=5.0)
+    async def until_waiting(self, words: str = "", count: int = 1) -> None:
+        await eventually(self.sees_waiting, words, count, within=5.0)
 
 
 def transaction(connection: asyncpg.Connection) -> AbstractAsyncContextManager[object]:
