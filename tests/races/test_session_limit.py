@@ -32,14 +32,13 @@ async def test_trimming_and_ending_all_sessions_do_not_wait_for_each_other_in_a_
     for _ in range(rounds):
         older = [uuid4() for _ in range(TOO_MANY)]
         await database.execute(OLDER, older, UUID(ada.id))
-        async with asyncio.TaskGroup() as group:
-            # Both wait for the session in the middle, and whoever gets it has to go on past the other.
-            async with transaction(database):
-                await database.execute("SELECT 1 FROM sessions WHERE id = $1 FOR UPDATE", older[TOO_MANY // 2])
-                signing_in = group.create_task(bounded.post("/v1/sessions", json=body))
-                await onlooker.until_waiting("sessions.trim")
-                ending = group.create_task(bounded.delete(f"/v1/users/{ada.id}/sessions", token=boss.access_token))
-                await onlooker.until_waiting(count=2)
+        # Both wait for the session in the middle, and whoever gets it has to go on past the other.
+        async with asyncio.TaskGroup() as group, transaction(database):
+            await database.execute("SELECT 1 FROM sessions WHERE id = $1 FOR UPDATE", older[TOO_MANY // 2])
+            signing_in = group.create_task(bounded.post("/v1/sessions", json=body))
+            await onlooker.until_waiting("sessions.trim")
+            ending = group.create_task(bounded.delete(f"/v1/users/{ada.id}/sessions", token=boss.access_token))
+            await onlooker.until_waiting(count=2)
 
         assert SignedIn.of(signing_in.result()).session_id
         assert ending.result().status_code == 204
