@@ -5,11 +5,12 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from local.signet import Wishes
 from tests.kit.environment import ROOT
 from tests.kit.services import Service, free_ports
 
 PAGE = ROOT / "docs/first-ten-minutes.md"
-ADDRESS = "BASE=http://localhost:8000\n"
+ADDRESS = f"BASE={Wishes({}).address}\n"
 END = "-- end of step {} --"
 
 
