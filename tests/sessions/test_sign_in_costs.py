@@ -1,7 +1,7 @@
 """An unknown address costs what a known one does: the same hashes, the same statements, the same trips to Redis."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -14,10 +14,10 @@ from service.security.password_schemes import find_scheme, imitation, is_match
 from service.security.passwords import Passwords
 from service.security.secrets import Secrets
 from service.telemetry.metrics import HashingMetrics
-from tests.kit.environment import SECRET
+from tests.kit.environment import SECRET, Addresses
 from tests.kit.metrics import read_metrics
 from tests.kit.people import Person
-from tests.kit.services import Service
+from tests.kit.services import Service, running_service
 
 ATTEMPTS = 5
 ADDRESSES = 5_000
@@ -49,6 +49,26 @@ async def test_a_suspended_user_with_a_wrong_password_costs_the_same(
     await service.post(f"/v1/users/{eve.id}/suspend", json={}, token=boss.access_token)
 
     assert await _cost(service, lambda _: eve.email) == await _cost(service, lambda _: ada.email)
+
+
+@pytest.mark.parametrize("knows_a_device", [False, True])
+async def test_with_limits_too_an_unknown_address_costs_what_a_wrong_password_does(
+    limited: Service, ada: Person, *, knows_a_device: bool
+) -> None:
+    given = {"known_device": (await ada.sign_in("phone", limited)).refresh_token} if knows_a_device else {}
+    before = await read_metrics(limited)
+    wrong = await limited.post("/v1/sessions", json={"email": ada.email, "password": "a wrong password", **given})
+    between = await read_metrics(limited)
+    unknown = await limited.post(
+        "/v1/sessions", json={"email": "nobody@example.com", "password": "a wrong password", **given}
+    )
+    after = await read_metrics(limited)
+
+    assert wrong.status_code == unknown.status_code == 401
+    assert after.statements() - between.statements() == between.statements() - before.statements()
+    assert after.hashes() - between.hashes() == between.hashes() - before.hashes() == 1
+    if not knows_a_device:
+        assert after.redis_commands() - between.redis_commands() == between.redis_commands() - before.redis_commands()
 
 
 def test_decoys_are_drawn_in_proportion_to_stored_schemes(passwords: Passwords) -> None:
@@ -95,6 +115,14 @@ def test_a_decoy_is_a_hash_of_its_scheme_that_no_password_matches(scheme: str) -
     assert find_scheme(decoy) == scheme
     assert not is_match(decoy, "")
     assert imitation(scheme) != decoy
+
+
+@pytest.fixture(scope="module")
+async def limited(stores: Addresses, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
+    """A replica with rate limits in force."""
+    log = tmp_path_factory.mktemp("logs") / "limited.log"
+    async with running_service(stores, log, {"SIGNET_LIMITS": "on"}) as replica:
+        yield replica
 
 
 @pytest.fixture
