@@ -131,7 +131,8 @@ class Cache:
         except DatabaseAway as error:
             if not isinstance(error, DatabaseBusy):
                 self._away_until = self._clock.timestamp() + _AWAY_SECONDS
-            if stale is None:
+            # A newer version may have been heard of while Postgres was asked.
+            if stale is None or not self._is_current(key, stale):
                 raise
             return Found(stale, Tier.STALE)
         await self._keep(key, entry)
@@ -143,11 +144,8 @@ class Cache:
             raw = await self._redis.get(key)
         except RedisAway:
             return None, 0.0
-        if raw is None:
-            return None, 0.0
-        until, version, body = raw.split(b"\n", 2)
-        entry = Entry(int(version), body)
-        return (entry, float(until)) if self._is_current(key, entry) else (None, 0.0)
+        entry, until = _read(raw) if raw else (None, 0.0)
+        return (entry, until) if entry is not None and self._is_current(key, entry) else (None, 0.0)
 
     async def _keep(self, key: str, entry: Entry) -> None:
         """Keep what was loaded, unless a newer version was heard of meanwhile."""
@@ -177,3 +175,12 @@ class Cache:
         now = self._clock.timestamp()
         while self._least and next(iter(self._least.values()))[1] < now:
             self._least.popitem(last=False)
+
+
+def _read(raw: bytes) -> tuple[Entry | None, float]:
+    """Read what a replica wrote into Redis; what none of us can have written is as good as nothing."""
+    try:
+        until, version, body = raw.split(b"\n", 2)
+        return (Entry(int(version), body), float(until)) if body else (None, 0.0)
+    except ValueError:
+        return None, 0.0

@@ -40,11 +40,13 @@ class NearCache:
         return held[0] if held is not None and now < held[2] and held[0].body else None
 
     def keep(self, key: str, entry: Entry, fresh_until: float, stale_until: float) -> None:
-        if self.most_entries <= 0:
-            return
         self.drop(key)
+        size = len(entry.body) + _ENTRY_OVERHEAD
+        # What is larger than the whole cache would drive out all others and then itself.
+        if self.most_entries <= 0 or size > self.most_bytes:
+            return
         self._held[key] = (entry, fresh_until, stale_until)
-        self.size += len(entry.body) + _ENTRY_OVERHEAD
+        self.size += size
         while len(self._held) > self.most_entries or self.size > self.most_bytes:
             self.drop(next(iter(self._held)))
         self.metrics.near_entries.set(len(self._held))
@@ -53,3 +55,4 @@ class NearCache:
         held = self._held.pop(key, None)
         if held is not None:
             self.size -= len(held[0].body) + _ENTRY_OVERHEAD
+            self.metrics.near_entries.set(len(self._held))
