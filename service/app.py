@@ -98,8 +98,8 @@ def create_api(parts: Parts, lifecycle: Lifecycle, recording: Recording) -> Fast
         title="Signet",
         version=_version(),
         lifespan=living,
-        docs_url=None,
-        redoc_url=None,
+        # web/docs.py serves the description, encoded once.
+        openapi_url=None,
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
         # The envelope traces and the instrumentator counts; the framework's own would cost and double.

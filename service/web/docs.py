@@ -1,13 +1,16 @@
 """The page that shows the OpenAPI description, and the files that our pages need. Nothing comes from elsewhere."""
 
+import asyncio
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Request, Response
+import orjson
+from fastapi import APIRouter, FastAPI, Request, Response
 
+from service.web.conditions import IfNoneMatch, is_none_match
 from service.web.problems import NotFound
 
 router = APIRouter(include_in_schema=False)
@@ -42,7 +45,11 @@ def asset(name: str) -> Asset:
     """Read a file once."""
     path, media_type = _FILES[name]
     content = (_FOLDER / path).read_bytes()
-    return Asset(content, media_type, sha256(content).hexdigest()[:12])
+    return Asset(content, media_type, _mark(content))
+
+
+def _mark(content: bytes) -> str:
+    return sha256(content).hexdigest()[:12]
 
 
 def address_of(name: str) -> str:
@@ -93,6 +100,20 @@ async def show_docs(request: Request) -> Response:
         scripts=("swagger-ui-bundle.js", "docs.js"),
         connect=f"'self' {public.scheme}://{public.netloc}",
     )
+
+
+@router.get("/openapi.json")
+async def read_description(request: Request, if_none_match: IfNoneMatch = None) -> Response:
+    """Give the description. Making it takes longer than any request, so it is done once, beside the event loop."""
+    api: FastAPI = request.app
+    kept: Asset | None = getattr(api.state, "description", None)
+    if kept is None:
+        content = orjson.dumps(await asyncio.to_thread(api.openapi))
+        kept = api.state.description = Asset(content, "application/json", _mark(content))
+    headers = {"ETag": f'"{kept.mark}"', "Cache-Control": "no-cache"}
+    if is_none_match(if_none_match, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(kept.content, 200, headers, kept.media_type)
 
 
 @router.get("/docs/assets/{mark}/{name}")

@@ -66,6 +66,16 @@ async def test_the_served_description_is_the_frozen_one(service: Service) -> Non
     assert served == frozen, "it has changed: python -m service openapi > docs/openapi.json, and say so in CHANGELOG.md"
 
 
+async def test_the_description_is_not_sent_again_to_who_has_it(service: Service) -> None:
+    first = await service.get("/openapi.json")
+
+    again = await service.get("/openapi.json", headers={"If-None-Match": first.headers["etag"]})
+
+    assert again.status_code == 304
+    assert again.content == b""
+    assert again.headers["etag"] == first.headers["etag"]
+
+
 def test_operation_ids_are_plain_names_and_unique() -> None:
     count = sum(len(methods) for methods in DESCRIPTION["paths"].values())
 

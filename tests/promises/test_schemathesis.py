@@ -32,7 +32,7 @@ async def test_every_answer_is_one_that_is_described(caller: str, service: Servi
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("caller", ["admin", "user"])
 async def test_every_answer_of_very_many_is_one_that_is_described(caller: str, service: Service, admin: Person) -> None:
-    await hold_against(service, admin if caller == "admin" else None, examples=300, seed=secrets.randbits(32))
+    await hold_against(service, admin if caller == "admin" else None, examples=120, seed=secrets.randbits(32))
 
 
 async def hold_against(service: Service, admin: Person | None, *, examples: int, seed: int) -> None:
