@@ -1,0 +1,29 @@
+"""Two replicas that tidy all the time."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.kit.environment import Addresses
+from tests.kit.services import Service, running_service
+
+OFTEN = {"SIGNET_HOUSEKEEPING": "200ms"}
+
+
+@pytest.fixture(scope="session")
+async def tidying_replicas(
+    stores: Addresses, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Service, Service]]:
+    """Two processes that tidy five times a second."""
+    logs = tmp_path_factory.mktemp("tidying")
+    async with (
+        running_service(stores, logs / "first.log", OFTEN) as first,
+        running_service(stores, logs / "second.log", OFTEN) as second,
+    ):
+        yield first, second
+
+
+@pytest.fixture
+def tidying(tidying_replicas: tuple[Service, Service]) -> tuple[Service, Service]:
+    """Two processes that tidy five times a second."""
+    return tidying_replicas
