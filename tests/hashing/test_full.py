@@ -1,0 +1,67 @@
+"""More passwords than can be hashed: refused at once or soon, told when to come back, and counted."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.kit.environment import Addresses
+from tests.kit.metrics import read_metrics
+from tests.kit.people import PASSWORD, new_person, problem
+from tests.kit.services import Service, running_service
+from tests.kit.waiting import eventually
+
+# One thread, two that may wait a tenth of a second, and hashes that take longer than that.
+NARROW = {
+    "SIGNET_HASH_THREADS": "1",
+    "SIGNET_HASH_QUEUE": "2",
+    "SIGNET_HASH_WAIT": "100ms",
+    "SIGNET_ARGON2_ITERATIONS": "8",
+    "SIGNET_ARGON2_MEMORY_KIB": "65536",
+}
+
+
+@pytest.fixture(scope="session")
+async def narrow(stores: Addresses, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
+    """A process that hashes one password at a time, slowly."""
+    async with running_service(stores, tmp_path_factory.mktemp("narrow") / "log", NARROW) as only:
+        yield only
+
+
+async def test_what_is_too_much_or_too_late_is_refused_and_counted(narrow: Service, stores: Addresses) -> None:
+    assert stores.redis_url
+    before = await read_metrics(narrow)
+
+    answers = await asyncio.gather(*(guess(narrow) for _ in range(8)))
+
+    after = await read_metrics(narrow)
+    full, late = [
+        after.value("signet_hash_rejected_total", reason=reason)
+        - before.value("signet_hash_rejected_total", reason=reason)
+        for reason in ("full", "late")
+    ]
+    refused = [answer for answer in answers if answer[0] == 503]
+    assert {answer[0] for answer in answers} == {401, 503}
+    assert set(refused) == {(503, "overloaded", "1")}
+    assert full + late == len(refused)
+    assert (full >= 1, late >= 1) == (True, True)
+    assert after.value("signet_hash_wait_seconds_count") - before.value("signet_hash_wait_seconds_count") >= late
+
+
+async def test_once_the_crowd_has_gone_everybody_is_served_again(narrow: Service, stores: Addresses) -> None:
+    assert stores.redis_url
+    await asyncio.gather(*(guess(narrow) for _ in range(8)))
+
+    async def is_served() -> bool:
+        return (await guess(narrow))[0] == 401
+
+    await eventually(is_served, within=10.0)
+    ada = await new_person(narrow, "ada@example.com")
+
+    assert (await ada.sign_in()).access_token
+    assert (await read_metrics(narrow)).value("signet_hash_queue_depth") == 0
+
+
+async def guess(service: Service) -> tuple[int, str, str]:
+    answer = await service.post("/v1/sessions", json={"email": "nobody@example.com", "password": PASSWORD})
+    return (*problem(answer), answer.headers.get("retry-after", ""))
