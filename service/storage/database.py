@@ -58,10 +58,10 @@ class Database:
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """One transaction: commits when the block ends, rolls back when it raises."""
         try:
-            async with self._place():
-                with _translated():
-                    async with asyncio.timeout(self._deadline_seconds), self._engine.begin() as connection:
-                        yield connection
+            # One deadline for the wait and the work: who waited for a place is to be refused in time too.
+            with _translated():
+                async with asyncio.timeout(self._deadline_seconds), self._place(), self._engine.begin() as connection:
+                    yield connection
         except DatabaseReadOnly:
             # A standby, or a primary that was demoted: the next connections may reach another server.
             await self._engine.dispose()
@@ -74,13 +74,14 @@ class Database:
         **named: Arguments.kwargs,
     ) -> Answer:
         """Ask one question outside any transaction; on a connection that turns out dead, ask once more."""
-        async with self._place():
-            try:
-                return await self._ask(question, *arguments, **named)
-            except DatabaseAway as error:
-                if not _is_dead_connection(error.__cause__):
-                    raise
-                return await self._ask(question, *arguments, **named)
+        with _translated():
+            async with asyncio.timeout(self._deadline_seconds), self._place():
+                try:
+                    return await self._ask(question, *arguments, **named)
+                except DatabaseAway as error:
+                    if not _is_dead_connection(error.__cause__):
+                        raise
+                    return await self._ask(question, *arguments, **named)
 
     @asynccontextmanager
     async def apart(self) -> AsyncIterator[AsyncConnection]:
@@ -100,7 +101,7 @@ class Database:
         **named: Arguments.kwargs,
     ) -> Answer:
         with _translated():
-            async with asyncio.timeout(self._deadline_seconds), self._reading.connect() as connection:
+            async with self._reading.connect() as connection:
                 return await question(connection, *arguments, **named)
 
     @asynccontextmanager

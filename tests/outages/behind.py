@@ -16,10 +16,10 @@ from tests.kit.services import Service
 from tests.outages.ways import Store
 
 # Promises of the product.
-REFUSED_WITHIN, BACK_WITHIN = 1.0, 2.0
+REFUSED_WITHIN, HEARD_WITHIN, BACK_WITHIN = 1.0, 1.0, 2.0
 # From the age SIGNET_CHANGES_LATE on, what memory holds is said to be stale.
 LATE_WITHIN = 5.0
-_TRIES = 3
+TRIES = 3
 
 Ask = Callable[[], Awaitable[httpx.Response]]
 
@@ -51,7 +51,7 @@ def expect_away(answer: httpx.Response) -> None:
 async def away_in_time(ask: Ask) -> None:
     """See that it is refused with 503 within the promised second; a busy machine may be late, but not thrice."""
     took: list[float] = []
-    while len(took) < _TRIES:
+    while len(took) < TRIES:
         began = monotonic()
         expect_away(await ask())
         took.append(monotonic() - began)
@@ -134,6 +134,12 @@ async def tier(service: Service, session: SignedIn) -> str:
 
 async def comes_from(service: Service, session: SignedIn, expected: str) -> bool:
     return await tier(service, session) == expected
+
+
+async def shows(service: Service, session: SignedIn, written: httpx.Response) -> bool:
+    """Tell whether a replica shows a profile as it was written."""
+    shown = await service.get("/v1/users/me", token=session.access_token)
+    return bool(shown.json() == written.json())
 
 
 async def everything(behind: Behind) -> dict[str, str]:

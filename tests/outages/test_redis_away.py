@@ -9,7 +9,7 @@ from tests.kit.people import Person, new_person
 from tests.kit.refreshing import refresh, refreshed, running_sessions
 from tests.kit.services import Service, StartService
 from tests.kit.waiting import eventually
-from tests.outages.behind import BACK_WITHIN, Behind, comes_from, rename, tier
+from tests.outages.behind import BACK_WITHIN, HEARD_WITHIN, Behind, comes_from, rename, shows, tier
 from tests.outages.ways import REDIS_WAYS, Away, killed, rewound
 
 pytestmark = pytest.mark.xdist_group("outages")
@@ -69,16 +69,11 @@ async def test_a_revocation_and_a_change_reach_the_other_replica_within_a_second
         assert (await second.delete("/v1/sessions/current", token=laptop.access_token)).status_code == 204
         await refused_everywhere(replicas_behind_faults, phone.access_token, laptop.access_token)
         renamed = await rename(first, tablet, "Countess")
-
-        async def is_heard() -> bool:
-            shown = await second.get("/v1/users/me", token=tablet.access_token)
-            return bool(shown.json() == renamed.json())
-
-        await eventually(is_heard, within=1.0)
+        await eventually(shows, second, tablet, renamed, within=HEARD_WITHIN)
 
     # Whatever Redis remembers when it is back, and whatever it has forgotten.
     await refused_everywhere(replicas_behind_faults, phone.access_token, laptop.access_token)
-    assert await is_heard()
+    assert await shows(second, tablet, renamed)
     assert (await refresh(second, phone.refresh_token)).status_code == 401
     await accepted_everywhere(replicas_behind_faults, tablet.access_token)
 
