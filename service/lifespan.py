@@ -76,7 +76,7 @@ async def _run(parts: Parts, lifecycle: Lifecycle) -> None:
     settings = parts.settings
     following = parts.following
     duties: dict[str, Callable[[], Awaitable[None]]] = {
-        "poll changes": lambda: following.poll_for_ever(settings.changes_poll, kept(parts)),
+        "poll changes": lambda: following.poll_for_ever(settings.changes_poll, kept(parts), parts.hearing.start_over),
         "listen for changes": following.listen_for_ever,
         "reload keys": lambda: _reload_keys_for_ever(parts),
         "keep keys": lambda: _for_ever(_KEEP_KEYS_EVERY, parts.operations.rotating.keep),

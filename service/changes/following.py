@@ -47,12 +47,19 @@ class Following:
         async with self._database.apart() as connection:
             self._take(await changes.load(connection, kept), "load")
 
-    async def poll_for_ever(self, pause: timedelta, kept: timedelta) -> None:
-        """Poll on a connection of its own until cancelled; a lost connection is opened anew and all is heard again."""
+    async def poll_for_ever(self, pause: timedelta, kept: timedelta, start_over: Callable[[], None]) -> None:
+        """Poll on a connection of its own until cancelled; a lost connection is opened anew and all is heard again.
+
+        A server that started anew may have forgotten what was heard of it (a failover, a restore): `start_over` is
+        called before all that it knows is heard.
+        """
         while True:
             try:
                 async with self._database.apart() as connection:
-                    self._take(await changes.load(connection, kept), "load")
+                    heard = await changes.load(connection, kept)
+                    if self._seen is not None and not heard.continues(self._seen):
+                        start_over()
+                    self._take(heard, "load")
                     await self._poll(connection, pause.total_seconds())
             except DatabaseAway as error:
                 logger.warning("changes can't be read", extra={"reason": type(error.__cause__).__name__})
@@ -79,10 +86,9 @@ class Following:
             if seen is None:
                 return
             heard = await changes.poll(connection, seen.snapshot)
-            is_other_server = heard.server_started_at != seen.server_started_at
-            self._take(heard, "poll")
-            if is_other_server or heard.oldest_running < seen.oldest_running:
+            if not heard.continues(seen):
                 return
+            self._take(heard, "poll")
 
     def _take(self, heard: Heard, way: str) -> None:
         for change in heard.changes:

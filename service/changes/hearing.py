@@ -28,3 +28,12 @@ class Hearing:
             self.revocations.raise_epoch(change.subject, change.value)
         elif change.kind is Kind.SESSION:
             self.revocations.end_session(change.subject)
+
+    def start_over(self) -> None:
+        """Forget what a database said that may have lost it since; whoever was signed out stays signed out.
+
+        An epoch or a version that was lost will be given again, to somebody else's token and to other bytes.
+        """
+        self.profiles.outdate()
+        self.revocations.forget_epochs()
+        self.keys_wanted.set()

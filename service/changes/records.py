@@ -48,6 +48,11 @@ class Heard:
     def oldest_running(self) -> int:
         return int(self.snapshot.split(":")[0])
 
+    def continues(self, earlier: "Heard") -> bool:
+        """Tell whether the same run of the server said this, and its time went on."""
+        is_same_run = self.server_started_at == earlier.server_started_at
+        return is_same_run and self.oldest_running >= earlier.oldest_running
+
 
 async def append(connection: Connection, *changes: Change) -> None:
     """Write changes in the transaction that makes them."""

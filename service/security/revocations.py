@@ -39,6 +39,10 @@ class Revocations:
         self._epochs.move_to_end(user_id.int)
         self._trim()
 
+    def forget_epochs(self) -> None:
+        """Forget the epochs: the database went back, and they will be raised to the same numbers again."""
+        self._epochs.clear()
+
     def is_revoked(self, claims: Claims) -> bool:
         """Tell whether this token was revoked; raises Forgotten when memory can't tell."""
         if claims.session_id.int in self._sessions:

@@ -66,6 +66,7 @@ class Cache:
         self._least: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._fetches: dict[str, asyncio.Future[Found]] = {}
         self._away_until = 0.0
+        self._shared_from = 0.0
 
     def find_near(self, key: str) -> Entry | None:
         """Return the fresh entry of this process, without waiting for anything."""
@@ -99,6 +100,14 @@ class Cache:
         self._fetches.pop(key, None)
         self._trim_least()
 
+    def outdate(self) -> None:
+        """Trust nothing that was kept until now: the database may have gone back behind it."""
+        self._near.outdate()
+        self._least.clear()
+        self._fetches.clear()
+        # Whatever Redis holds from before is fresh until then at the latest.
+        self._shared_from = self._clock.timestamp() + self._rules.shared_ttl
+
     async def _fetch_once(self, key: str, load: Callable[[], Awaitable[Entry]]) -> Found:
         running = self._fetches.get(key)
         if running is None:
@@ -120,7 +129,7 @@ class Cache:
     async def _fetch(self, key: str, load: Callable[[], Awaitable[Entry]]) -> Found:
         now = self._clock.timestamp()
         shared, shared_until = await self._find_shared(key)
-        if shared is not None and shared_until > now and not self._pulse.is_late:
+        if shared is not None and shared_until > max(now, self._shared_from) and not self._pulse.is_late:
             self._keep_near(key, shared)
             return Found(shared, Tier.SHARED)
         stale = self._near.find_any(key, now) or shared

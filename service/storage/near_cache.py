@@ -51,6 +51,11 @@ class NearCache:
             self.drop(next(iter(self._held)))
         self.metrics.near_entries.set(len(self._held))
 
+    def outdate(self) -> None:
+        """Let nothing count as fresh any longer; it may still be shown while Postgres is away."""
+        for key, (entry, _, stale_until) in self._held.items():
+            self._held[key] = (entry, 0.0, stale_until)
+
     def drop(self, key: str) -> None:
         held = self._held.pop(key, None)
         if held is not None:
