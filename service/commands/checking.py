@@ -29,11 +29,15 @@ async def find_fatal(settings: Settings) -> str | None:
     """Say what no waiting will cure: a key that can't be decrypted. A store that is away may come."""
     parts = build(settings, Clock(), new_metrics())
     try:
-        if await _postgres_fault(parts) is not None:
-            return None
-        return await _keys_fault(parts)
+        if await _postgres_fault(parts) is None:
+            await parts.operations.rotating.load()
+    except KeyUnreadable as error:
+        return str(error)
+    except DatabaseAway:
+        return None
     finally:
         await close(parts)
+    return None
 
 
 async def _postgres_fault(parts: Parts) -> str | None:
@@ -44,6 +48,8 @@ async def _postgres_fault(parts: Parts) -> str | None:
 
 
 async def _keys_fault(parts: Parts) -> str | None:
+    if await _postgres_fault(parts) is not None:
+        return "can't be read: Postgres can't be used"
     try:
         await parts.operations.rotating.load()
     except KeyUnreadable as error:

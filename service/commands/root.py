@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import click
+from pydantic import SecretStr
 
 from service.commands.keys import keys
 from service.commands.running import settings_or_exit
@@ -78,12 +79,13 @@ def openapi() -> None:
     """Print the OpenAPI description. Needs no store and no settings."""
     from service.app import describe_app  # noqa: PLC0415
 
-    settings = Settings(
+    # Made without reading the environment, which may be wrong or not there.
+    settings = Settings.model_construct(
         mode="development",
         public_url="http://localhost:8000",
-        database_url="postgresql://localhost/signet",
-        redis_url="redis://localhost",
-        secret_keys=["only-for-the-description-never-used"],
+        database_url=SecretStr("postgresql://localhost/signet"),
+        redis_url=SecretStr("redis://localhost"),
+        secret_keys=[SecretStr("only-for-the-description-never-used")],
     )
     click.echo(json.dumps(describe_app(settings), indent=2))
 

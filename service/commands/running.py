@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from service.clock import Clock
+from service.errors import Problem
 from service.keys.rotating import KeyUnreadable
 from service.lifespan import SchemaUnusable, close
 from service.settings import PREFIX, Settings
@@ -37,7 +38,7 @@ def settings_or_exit() -> Settings:
 
 
 def with_parts(work: Callable[[Parts], Awaitable[Answer]]) -> Answer:
-    """Run a piece of work on freshly built parts; a store that is away is a sentence and exit 1."""
+    """Run a piece of work on freshly built parts; a store that is away, or a refusal, is a sentence and exit 1."""
     settings = settings_or_exit()
     logs.set_up("console", "warning")
     try:
@@ -46,6 +47,8 @@ def with_parts(work: Callable[[Parts], Awaitable[Answer]]) -> Answer:
         raise click.ClickException("Postgres can't be reached, or refuses; see `python -m service check`") from None
     except (KeyUnreadable, SchemaUnusable) as error:
         raise click.ClickException(str(error)) from None
+    except Problem as problem:
+        raise click.ClickException(f"{problem.title} {problem.detail}") from None
 
 
 async def _work(settings: Settings, work: Callable[[Parts], Awaitable[Answer]]) -> Answer:

@@ -1,5 +1,6 @@
 """users create, list, suspend, grant."""
 
+import re
 import secrets
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import click
 from pydantic import ValidationError
 
 from service.commands.running import with_parts
-from service.errors import Problem
+from service.setting_kinds import ROLE_PATTERN
 from service.users import records
 from service.users.change_records import Expected
 from service.users.emails import NotAnEmail, email_key
@@ -36,22 +37,22 @@ def users() -> None:
 def create(email: str, roles: tuple[str, ...], password_file: Path | None, *, if_absent: bool) -> None:
     """Create a user with a verified address. Without a file the password is random and shown once."""
     password = _read_password(password_file)
-    raw_password = password or secrets.token_urlsafe(18)
-    try:
-        body = NewUser(email=email, password=raw_password, roles=list(roles), email_verified=True)
-    except ValidationError as error:
-        raise click.ClickException(f"{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}") from None
-    asking = Asking(None, is_admin=True, address="")
-    try:
-        user = with_parts(lambda parts: parts.operations.registering.register(body, asking))
-    except EmailTaken:
-        if not if_absent:
-            raise click.ClickException(f"{email} exists already") from None
+    raw_password = secrets.token_urlsafe(18) if password is None else password
+    body = _body_or_refuse(email, raw_password, roles)
+
+    async def work(parts: Parts) -> UserRow | None:
+        try:
+            return await parts.operations.registering.register(body, Asking(None, is_admin=True, address=""))
+        except EmailTaken:
+            return None
+
+    user = with_parts(work)
+    if user is not None:
+        click.echo(f"created {email} ({user.id})" + (f" with password {raw_password}" if password is None else ""))
+    elif if_absent:
         click.echo(f"{email} exists already; left as it is")
-        return
-    except Problem as problem:
-        raise click.ClickException(problem.detail) from None
-    click.echo(f"created {email} ({user.id})" + ("" if password else f" with password {raw_password}"))
+    else:
+        raise click.ClickException(f"{email} exists already")
 
 
 @users.command("list")
@@ -85,6 +86,7 @@ def suspend(user: str, reason: str | None) -> None:
 @click.argument("role")
 def grant(user: str, role: str) -> None:
     """Give a user (address or id) a role beside those they have."""
+    _check_role(role)
 
     async def work(parts: Parts) -> UserRow:
         found = await _find(parts, user)
@@ -97,7 +99,8 @@ async def _find(parts: Parts, user: str) -> UserRow:
     try:
         key = email_key(user)
     except NotAnEmail:
-        found = await parts.stores.database.read(records.find, UUID(user))
+        user_id = _id_or_none(user)
+        found = await parts.stores.database.read(records.find, user_id) if user_id else None
     else:
         found = await parts.stores.database.read(records.find_by_key, key)
     if found is None:
@@ -105,16 +108,44 @@ async def _find(parts: Parts, user: str) -> UserRow:
     return found
 
 
+def _id_or_none(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _body_or_refuse(email: str, raw_password: str, roles: tuple[str, ...]) -> NewUser:
+    for role in roles:
+        _check_role(role)
+    try:
+        return NewUser(email=email, password=raw_password, roles=list(roles), email_verified=True)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        message = str(fault["msg"]).removeprefix("Value error, ")
+        raise click.ClickException(f"{fault['loc'][0]}: {message}") from None
+
+
+def _check_role(role: str) -> None:
+    if not re.fullmatch(ROLE_PATTERN, role):
+        raise click.ClickException(f"{role!r} is not a role name: lower-case letters, digits and : _ - behind a letter")
+
+
 def _say(user: UserRow) -> None:
     click.echo(f"{user.id}  {user.status}  {','.join(user.roles)}")
 
 
 def _read_password(file: Path | None) -> str | None:
+    """Read the first line, as it stands but for its end; None when there is no file."""
     if file is None:
         return None
-    if str(file) == "-":
-        return sys.stdin.readline().rstrip("\n")
     try:
-        return file.read_text(encoding="utf-8").strip()
+        raw = sys.stdin.buffer.readline() if str(file) == "-" else file.read_bytes().split(b"\n")[0]
+        password = raw.rstrip(b"\r\n").decode("utf-8")
     except OSError as error:
         raise click.ClickException(f"{file} can't be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise click.ClickException(f"{file} is not text in UTF-8") from None
+    if not password:
+        raise click.ClickException(f"{file} has no password in its first line")
+    return password
