@@ -21,7 +21,7 @@ class HashingPool:
     """At most `threads` hashes at once and `queue` waiting, each for at most `wait`; past either Overloaded.
 
     Waiting callers are served one address after the other, so that a thousand log-ins from one address
-    delay another address by one hash, not by a thousand.
+    delay another address by one hash, not by a thousand; when the queue is full, the longest line is cut.
     """
 
     def __init__(self, threads: int, queue: int, wait: timedelta, metrics: HashingMetrics) -> None:
@@ -56,7 +56,8 @@ class HashingPool:
             return
         if self._depth >= self._bound:
             self._metrics.rejected.labels("full").inc()
-            raise Overloaded
+            if not self._make_room(address):
+                raise Overloaded
         turn = self._enqueue(address)
         try:
             with self._metrics.wait.time():
@@ -75,6 +76,18 @@ class HashingPool:
         self._count(1)
         return turn
 
+    def _make_room(self, address: str) -> bool:
+        """Refuse the last of the longest line instead of an address with a shorter one: no crowd closes the door."""
+        longest = max(self._waiting, key=lambda other: len(self._waiting[other]))
+        line = self._waiting[longest]
+        if len(line) <= len(self._waiting.get(address, ())) + 1:
+            return False
+        turn = line.pop()
+        self._count(-1)
+        if not turn.done():
+            turn.set_exception(Overloaded())
+        return True
+
     def _leave(self, address: str, turn: asyncio.Future[None]) -> None:
         line = self._waiting.get(address)
         if line is not None and turn in line:
@@ -82,7 +95,7 @@ class HashingPool:
             self._count(-1)
             if not line:
                 del self._waiting[address]
-        elif turn.done() and not turn.cancelled():
+        elif turn.done() and not turn.cancelled() and turn.exception() is None:
             # The turn came in the same moment as the time-out: hand it on.
             self._call_next()
 

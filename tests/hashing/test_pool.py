@@ -72,15 +72,35 @@ def ask(pool: HashingPool, work: Work, address: str, name: str = "") -> asyncio.
 async def test_past_the_queue_whoever_asks_is_refused_at_once() -> None:
     work = Work()
     async with pool_of(1, 2) as pool:
-        served = [ask(pool, work, "a") for _ in range(3)]
+        served = [ask(pool, work, address) for address in ("a", "a", "b")]
         await until_depth(pool, 2)
 
         with pytest.raises(Overloaded):
-            await pool.run("b", lambda: work.run("b"))
+            await pool.run("c", lambda: work.run("c"))
         work.finish(3)
 
-        assert await asyncio.gather(*served) == ["a"] * 3
+        assert await asyncio.gather(*served) == ["a", "a", "b"]
         assert rejected(pool) == {"full": 1}
+
+
+async def test_a_crowd_that_fills_the_queue_does_not_keep_another_address_out() -> None:
+    work = Work()
+    async with pool_of(1, 4) as pool:
+        crowd = [ask(pool, work, "crowd") for _ in range(5)]
+        await until_depth(pool, 4)
+        others = [ask(pool, work, address) for address in ("ada", "eve")]
+        with pytest.raises(Overloaded):
+            await crowd[-1]
+        with pytest.raises(Overloaded):
+            await pool.run("crowd", lambda: work.run("crowd"))
+        depth = pool.depth
+        work.finish(5)
+
+        assert await asyncio.gather(*others) == ["ada", "eve"]
+        outcomes = await asyncio.gather(*crowd, return_exceptions=True)
+        assert [outcome for outcome in outcomes if not isinstance(outcome, Overloaded)] == ["crowd"] * 3
+        assert (depth, pool.depth, pool._free) == (4, 0, 1)
+        assert rejected(pool) == {"full": 3}
 
 
 async def test_whoever_waits_too_long_is_refused_and_leaves_the_queue() -> None:
