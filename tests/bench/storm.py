@@ -1,0 +1,143 @@
+"""A login storm beside readers: how much longer the slowest reads take, and how much of that any busy machine costs."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+import psutil
+
+from tests.bench.measuring import OTHER_CORES, SERVER_CORES, get, pin
+from tests.kit.environment import Addresses
+from tests.kit.people import PASSWORD, new_person
+from tests.kit.services import Service, running_service
+
+READS_PER_SECOND, SECONDS, READERS, LOGINS = 200, 12.0, 32, 64
+MOST_BESIDE_IDLE, MOST_BESIDE_BUSY = 2.0, 1.5
+SETTINGS = {"SIGNET_HASH_WAIT": "2s", "SIGNET_DATABASE_TIMEOUT": "800ms", "SIGNET_DATABASE_WAIT": "300ms"}
+
+
+@dataclass(frozen=True)
+class Storm:
+    """p99 of GET /v1/users/me in seconds: alone, beside busy loops of lowest priority, beside logins."""
+
+    idle: float
+    beside_loops: float
+    beside_logins: float
+    statuses: Counter[int]
+
+    @property
+    def is_kept(self) -> bool:
+        is_quick = self.beside_logins <= MOST_BESIDE_IDLE * self.idle
+        return is_quick and self.beside_logins <= MOST_BESIDE_BUSY * self.beside_loops and 500 not in self.statuses
+
+    def __str__(self) -> str:
+        milliseconds = [seconds * 1000 for seconds in (self.idle, self.beside_loops, self.beside_logins)]
+        figures = "p99 of GET /v1/users/me: {:.2f} ms idle, {:.2f} beside nice-19 loops, {:.2f} beside {} logins"
+        ratios = f"x {self.beside_logins / self.idle:.2f} idle, x {self.beside_logins / self.beside_loops:.2f} loops"
+        return f"{figures.format(*milliseconds, LOGINS)} ({ratios}); logins by status: {dict(self.statuses)}"
+
+
+class Reader:
+    """One keep-alive connection that asks when it is told to."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    async def ask(self, request: bytes) -> None:
+        self._writer.write(request)
+        head = await self._reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200"), head
+        length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+        await self._reader.readexactly(length)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+async def p99_of_reads(port: int, request: bytes) -> float:
+    """Ask at fixed instants, whatever became of the former answers; the wait for a connection counts."""
+    idle: asyncio.Queue[Reader] = asyncio.Queue()
+    readers = [Reader(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(READERS)]
+    for reader in readers:
+        idle.put_nowait(reader)
+    latencies: list[float] = []
+
+    async def one(due_at: float) -> None:
+        reader = await idle.get()
+        await reader.ask(request)
+        latencies.append(monotonic() - due_at)
+        idle.put_nowait(reader)
+
+    began = monotonic()
+    async with asyncio.TaskGroup() as group:
+        for number in range(int(READS_PER_SECOND * SECONDS)):
+            due_at = began + number / READS_PER_SECOND
+            await asyncio.sleep(max(0.0, due_at - monotonic()))
+            group.create_task(one(due_at))
+    for reader in readers:
+        reader.close()
+    return sorted(latencies)[int(len(latencies) * 0.99)]
+
+
+async def storm(stores: Addresses, folder: Path) -> Storm:
+    """Measure the three in one run against one worker on one core."""
+    pin(0, OTHER_CORES)
+    async with running_service(stores, folder / "storm.log", SETTINGS) as service:
+        worker = psutil.Process(service.process.pid).children()[0].pid
+        pin_all(worker)
+        people = [await new_person(service, f"storm-{number}@example.com") for number in range(8)]
+        token = (await people[0].sign_in()).access_token
+        await service.get("/v1/users/me", token=token)
+        request = get("/v1/users/me", Authorization=f"Bearer {token}").encode()
+        port = int(service.url.rsplit(":", 1)[1])
+        idle = await p99_of_reads(port, request)
+        with busy_loops(psutil.cpu_count() or 1):
+            beside_loops = await p99_of_reads(port, request)
+        statuses: Counter[int] = Counter()
+        emails = [person.email for person in people]
+        logins = [
+            asyncio.ensure_future(log_in_for_ever(service, email, statuses)) for email in (emails * LOGINS)[:LOGINS]
+        ]
+        beside_logins = await p99_of_reads(port, request)
+        for login in logins:
+            login.cancel()
+            with suppress(asyncio.CancelledError):
+                await login
+    return Storm(idle, beside_loops, beside_logins, statuses)
+
+
+async def log_in_for_ever(service: Service, email: str, statuses: Counter[int]) -> None:
+    while True:
+        answer = await service.post("/v1/sessions", json={"email": email, "password": PASSWORD})
+        statuses[answer.status_code] += 1
+
+
+def pin_all(worker: int) -> None:
+    """Pin the worker and the threads it has by now."""
+    for thread in psutil.Process(worker).threads():
+        pin(thread.id, SERVER_CORES)
+
+
+@contextmanager
+def busy_loops(count: int) -> Iterator[None]:
+    """Keep the server's core as busy as its own hashes would, from outside and at the lowest priority."""
+
+    def prepare() -> None:
+        os.nice(19)
+        pin(0, SERVER_CORES)
+
+    command = [sys.executable, "-c", "while True: pass"]
+    loops = [subprocess.Popen(command, preexec_fn=prepare) for _ in range(count)]  # noqa: PLW1509 - no thread runs here
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
