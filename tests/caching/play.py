@@ -38,6 +38,8 @@ class Truth:
     loads: int = 0
     gate: asyncio.Event = field(default_factory=asyncio.Event)
     failure: Exception | None = None
+    # What is true when it is asked; without it, `version`.
+    current: Callable[[], int] | None = None
 
     def open(self) -> "Truth":
         self.gate.set()
@@ -45,7 +47,7 @@ class Truth:
 
     async def load(self) -> Entry:
         self.loads += 1
-        seen = self.version
+        seen = self.current() if self.current is not None else self.version
         await self.gate.wait()
         if self.failure is not None:
             raise self.failure

@@ -60,7 +60,7 @@ class Play:
 
     async def _ask(self, who: int) -> None:
         """Begin a read that has seen Postgres, if it comes that far, and waits for its answer."""
-        slow = Truth(version=self.truth)
+        slow = Truth(current=lambda: self.truth)
         reader = asyncio.ensure_future(self.replicas[who].read(slow.load))
 
         async def is_on_its_way() -> bool:
@@ -74,7 +74,7 @@ class Play:
 
     async def _read(self, who: int) -> None:
         """Read to the end, with a Postgres that answers; whoever hangs in a load of others gets it answered."""
-        reader = asyncio.ensure_future(self.replicas[who].read(Truth(version=self.truth).open().load))
+        reader = asyncio.ensure_future(self.replicas[who].read(Truth(current=lambda: self.truth).open().load))
         least = self.heard[who]
         await asyncio.wait([reader], timeout=0.02)
         if not reader.done():
