@@ -29,6 +29,7 @@ SETTINGS = {
     "SIGNET_LIMIT_SIGN_IN_ACCOUNT": MANY,
     "SIGNET_LIMIT_SIGN_IN_ADDRESS": MANY,
     "SIGNET_LIMIT_REGISTRATION": MANY,
+    "SIGNET_LIMIT_REFRESH": MANY,
     "SIGNET_LIMIT_CALLER": MANY,
 }
 # What the second replica holds in memory is soon outdated.

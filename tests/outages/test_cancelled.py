@@ -1,0 +1,138 @@
+"""Clients that hang up in the middle leave nothing behind: no connection, no place in the pool, no slot for a hash."""
+
+import asyncio
+import random
+from collections.abc import Iterator
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+import asyncpg
+import orjson
+import pytest
+
+from service.settings import Settings
+from tests.kit.metrics import read_metrics
+from tests.kit.people import Person, SignedIn
+from tests.kit.racing import transaction
+from tests.kit.services import Service
+from tests.kit.waiting import eventually
+from tests.outages.behind import Behind, works
+
+pytestmark = pytest.mark.xdist_group("outages")
+AT_ONCE = 100
+LONGEST_PATIENCE = 0.08
+CALM_WITHIN = 20.0
+# One connection beside the pool follows the changes.
+CONNECTIONS = Settings.model_fields["database_pool"].default + 1
+# The pools of both stores may have grown meanwhile, and stay.
+SPARE_FILES = 50
+GAUGES = ("signet_database_pool_in_use", "signet_database_pool_waiting", "signet_hash_queue_depth")
+
+
+@pytest.mark.parametrize(
+    "count",
+    [
+        pytest.param(2_000, id="some"),
+        pytest.param(10_000, id="many", marks=[pytest.mark.prove, pytest.mark.timeout(900)]),
+    ],
+)
+async def test_cancelled_requests_leave_nothing_behind(
+    replicas_behind_faults: tuple[Service, Service],
+    behind: Behind,
+    ada: Person,
+    eve: Person,
+    database: asyncpg.Connection,
+    count: int,
+) -> None:
+    phone, slow = await ada.sign_in(), await eve.sign_in()
+    files = [await _open_files(replica) for replica in replicas_behind_faults]
+
+    # Whoever writes to this user waits for the lock, and then in vain.
+    async with transaction(database):
+        await database.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", eve.id)
+        await _hang_up_on(replicas_behind_faults, _requests(ada, phone, slow, count))
+
+    for replica, before in zip(replicas_behind_faults, files, strict=True):
+        with suppress(AssertionError):
+            await eventually(_is_calm, replica, before, within=CALM_WITHIN)
+        assert await _left_behind(replica, before) == {}
+        assert await works(replica, phone)
+    assert await _connections(behind) <= len(replicas_behind_faults) * CONNECTIONS
+    # As many at once as there can be slots: if one were lost, one would be late.
+    again = [ada.sign_in("again", replica) for replica in replicas_behind_faults for _ in range(4)]
+    assert len({session.session_id for session in await asyncio.gather(*again)}) == len(again)
+
+
+def _requests(person: Person, session: SignedIn, slow: SignedIn, count: int) -> Iterator[bytes]:
+    """Make up requests: most are quick, some wait for a lock, some hash, some never come to their end."""
+    password = {"email": person.email, "password": person.password}
+    quick = [
+        _request("GET", "/v1/users/me", session),
+        _request("GET", "/v1/sessions", session),
+        _request("GET", "/v1/verify", session),
+        _request("POST", "/v1/sessions/refresh", session, {"refresh_token": session.refresh_token}),
+    ]
+    waiting = _request("PATCH", "/v1/users/me", slow, {"display_name": "Late"})
+    hashing = _request("POST", "/v1/sessions", session, password)
+    half = _request("PATCH", "/v1/users/me", session, {"display_name": "Half"})[:-5]
+    kinds = [*quick * 4, waiting, waiting, hashing, half]
+    return iter([kinds[number % len(kinds)] for number in range(count)])
+
+
+def _request(method: str, path: str, session: SignedIn, body: dict[str, str] | None = None) -> bytes:
+    content = orjson.dumps(body) if body else b""
+    head = [
+        f"{method} {path} HTTP/1.1",
+        "Host: localhost",
+        f"Authorization: Bearer {session.access_token}",
+        "If-Match: *",
+        "Content-Type: application/json",
+        f"Content-Length: {len(content)}",
+    ]
+    return "\r\n".join([*head, "", ""]).encode() + content
+
+
+async def _hang_up_on(replicas: tuple[Service, ...], requests: Iterator[bytes]) -> None:
+    """Send all requests, so many at once, each by a client that soon loses patience."""
+    chance = random.Random(1)
+
+    async def client() -> None:
+        for request in requests:
+            await _ask_and_hang_up(chance.choice(replicas), request, chance.uniform(0, LONGEST_PATIENCE))
+
+    await asyncio.gather(*(client() for _ in range(AT_ONCE)))
+
+
+async def _ask_and_hang_up(replica: Service, request: bytes, patience: float) -> None:
+    address = urlsplit(replica.url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    try:
+        writer.write(request)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                await reader.read(1)
+    finally:
+        writer.transport.abort()
+        with suppress(OSError):
+            await writer.wait_closed()
+
+
+async def _is_calm(replica: Service, files: float) -> bool:
+    return not await _left_behind(replica, files)
+
+
+async def _left_behind(replica: Service, files: float) -> dict[str, float]:
+    """Name what a replica still holds for clients that have gone."""
+    reading = await read_metrics(replica)
+    more_files = reading.value("process_open_fds") - files - SPARE_FILES
+    held = {"files": max(0.0, more_files), **{gauge: reading.value(gauge) for gauge in GAUGES}}
+    return {name: value for name, value in held.items() if value}
+
+
+async def _open_files(replica: Service) -> float:
+    return (await read_metrics(replica)).value("process_open_fds")
+
+
+async def _connections(behind: Behind) -> int:
+    async with behind.postgres.as_superuser() as connection:
+        return int(await connection.fetchval("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'signet'"))
