@@ -29,12 +29,14 @@ class Proxies:
 
     def client_address(self, scope: Scope, headers: dict[bytes, bytes]) -> str:
         """Read the header from right to left past trusted proxies; whoever stands before them is the client."""
-        peer = scope["client"][0] if scope.get("client") else ""
-        if not self.header or not self.is_trusted(peer):
+        peer = _plain(scope["client"][0]) if scope.get("client") else ""
+        if not self.header or self.header not in headers or not self.is_trusted(peer):
             return peer
+        # Some proxies add a line of their own instead of writing behind the last word; it is one list all the same.
+        line = b",".join(value for name, value in scope["headers"] if name == self.header)
         address = peer
-        for hop in reversed(headers.get(self.header, b"").decode("latin-1").split(",")):
-            named = hop.strip()
+        for hop in reversed(line.decode("latin-1").split(",")):
+            named = _plain(hop.strip())
             if not _is_address(named):
                 return address
             address = named
@@ -43,9 +45,10 @@ class Proxies:
         return address
 
     def is_trusted(self, address: str) -> bool:
-        if not self.networks or not _is_address(address):
+        plain = _plain(address)
+        if not self.networks or not _is_address(plain):
             return False
-        parsed = ip_address(address)
+        parsed = ip_address(plain)
         return any(parsed in network for network in self.networks)
 
 
@@ -58,6 +61,11 @@ def request_id(headers: dict[bytes, bytes], trace_id: str) -> str:
 def standing_headers(*, is_https: bool) -> list[tuple[bytes, bytes]]:
     """Return what every answer carries."""
     return [*_SECURITY, _STRICT_TRANSPORT] if is_https else [*_SECURITY]
+
+
+def _plain(text: str) -> str:
+    """Write an IPv4 address that came through an IPv6 socket (::ffff:192.0.2.1) as what it is: one client, one name."""
+    return text[7:] if text[:7].lower() == "::ffff:" and "." in text else text
 
 
 def _is_address(text: str) -> bool:
