@@ -4,12 +4,14 @@ import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from time import monotonic
+from uuid import uuid4
 
 import asyncpg
 import httpx
 import pytest
 
 from tests.kit.environment import Addresses
+from tests.kit.log_lines import line_of
 from tests.kit.metrics import read_metrics
 from tests.kit.mint import mint_of, now
 from tests.kit.people import Person, new_person, problem
@@ -222,17 +224,16 @@ async def test_a_warm_answer_costs_no_statement_and_no_redis_command(counting: S
     assert await redis_commands(counting) == commands
 
 
-async def test_a_warm_answer_is_told_in_the_log_like_any_other(counting: Service) -> None:
-    token = await warm_token(counting)
-    for path in (OWN, f"{VERIFY}/orders/17"):
-        await ask(counting, path, token, [("X-Request-Id", "warm")])
+@pytest.mark.parametrize(("path", "route"), [(OWN, OWN), (f"{VERIFY}/orders/17", VERIFY)])
+async def test_a_warm_answer_is_told_in_the_log_like_any_other(counting: Service, path: str, route: str) -> None:
+    token, request_id = await warm_token(counting), uuid4().hex
+    await ask(counting, path, token)
 
-    told = [line for line in counting.log_lines() if '"request_id":"warm"' in line]
+    await ask(counting, path, token, [("X-Request-Id", request_id)])
 
-    assert len(told) == 2
-    assert all('"statements":0' in line and '"cache":"near"' in line for line in told)
-    assert '"route":"/v1/users/me"' in told[0]
-    assert '"route":"/v1/verify"' in told[1]
+    told = await line_of(counting, request_id)
+    assert (told["route"], told["status"]) == (route, 200)
+    assert (told["cache"], told["statements"]) == ("near", 0)
 
 
 @pytest.mark.parametrize("path", [OWN, VERIFY])
