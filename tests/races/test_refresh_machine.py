@@ -29,7 +29,7 @@ from tests.kit.services import Service
 from tests.kit.waiting import eventually
 
 Answer = TypeVar("Answer")
-MOST_SESSIONS = 4
+MOST_SESSIONS, MOST_RUNNING = 8, 3
 numbers = st.integers(min_value=0, max_value=1_000)
 DAYS = timedelta(days=20)
 
@@ -71,10 +71,6 @@ class Lineage:
             return "repeated" if self.is_within_grace else "rotated"
         return "repeated" if generation == self.generation - 1 and self.is_within_grace else "replayed"
 
-    def grow_older(self, by: timedelta) -> None:
-        self.old += by
-        self.unused += by
-
 
 @dataclass
 class World:
@@ -98,7 +94,7 @@ class World:
 
 
 class RefreshMachine(RuleBasedStateMachine):
-    """Somebody with up to four sessions, and all that can happen to them."""
+    """Somebody with a few sessions, and all that can happen to them."""
 
     def __init__(self, world: World) -> None:
         super().__init__()
@@ -115,7 +111,7 @@ class RefreshMachine(RuleBasedStateMachine):
         self.log_in(0)
 
     @rule(number=numbers)
-    @precondition(lambda self: len(self.sessions) < MOST_SESSIONS)
+    @precondition(lambda self: len(self.sessions) < MOST_SESSIONS and len(self.running()) < MOST_RUNNING)
     def log_in(self, number: int) -> None:
         pair = self.world.run(self.ada.sign_in(None, self._replica(number)))
         assert lineage(pair.refresh_token) == (pair.session_id.replace("-", ""), 0)
@@ -125,6 +121,25 @@ class RefreshMachine(RuleBasedStateMachine):
     def refresh_current(self, number: int) -> None:
         session = self._session(number)
         self._present(session, session.generation, number)
+
+    @rule(number=numbers, times=st.integers(min_value=1, max_value=5), pause=st.sampled_from([GRACE, DAYS]))
+    def go_on_for_a_while(self, number: int, times: int, pause: timedelta) -> None:
+        """What clients do nearly always: wait until it is time again, refresh."""
+        session = self._session(number)
+        for _ in range(times):
+            self._grow_older(session, pause)
+            self._present(session, session.generation, number)
+
+    @rule(number=numbers, times=st.integers(min_value=1, max_value=3), rest=st.sampled_from([GRACE, GRACE / 10]))
+    def copy_a_token_and_show_it_later(self, number: int, times: int, rest: timedelta) -> None:
+        """What a thief does: meanwhile its owner has gone on."""
+        session = self._session(number)
+        copied = session.generation
+        for _ in range(times):
+            self._grow_older(session, GRACE)
+            self._present(session, session.generation, number)
+        self._grow_older(session, rest)
+        self._present(session, copied, number)
 
     @rule(number=numbers, back=st.integers(min_value=1, max_value=4))
     def present_an_old_token(self, number: int, back: int) -> None:
@@ -197,9 +212,7 @@ class RefreshMachine(RuleBasedStateMachine):
 
     @rule(number=numbers, by=st.sampled_from([GRACE, GRACE + A_MOMENT, GRACE / 10, DAYS, IDLE + A_MOMENT]))
     def grow_older(self, number: int, by: timedelta) -> None:
-        session = self._session(number)
-        self.world.run(age(self.world.database, session.session_id, by))
-        session.grow_older(by)
+        self._grow_older(self._session(number), by)
 
     @invariant()
     def rows_say_what_the_model_says(self) -> None:
@@ -246,8 +259,18 @@ class RefreshMachine(RuleBasedStateMachine):
         for replica in self.world.replicas:
             self.world.run(eventually(replica.refuses, access_token, within=PROMISED_SECONDS))
 
+    def running(self) -> list[Lineage]:
+        return [session for session in self.sessions if session.is_running]
+
+    def _grow_older(self, session: Lineage, by: timedelta) -> None:
+        self.world.run(age(self.world.database, session.session_id, by))
+        session.old += by
+        session.unused += by
+
     def _session(self, number: int) -> Lineage:
-        return self.sessions[number % len(self.sessions)]
+        """Choose a session: mostly one that is running, as long as there is one."""
+        chosen = self.running() if number % 5 else self.sessions
+        return (chosen or self.sessions)[number % len(chosen or self.sessions)]
 
     def _replica(self, number: int) -> Service:
         return self.world.replicas[number % 2]
@@ -256,7 +279,8 @@ class RefreshMachine(RuleBasedStateMachine):
 @pytest.mark.parametrize(
     ("examples", "steps"),
     [
-        pytest.param(15, 25, id="a-few-lives"),
+        # A failure is narrowed down for some minutes before it is told.
+        pytest.param(15, 25, id="a-few-lives", marks=pytest.mark.timeout(600)),
         pytest.param(200, 50, id="many-lives", marks=[pytest.mark.prove, pytest.mark.timeout(3600)]),
     ],
 )
