@@ -9,7 +9,7 @@ from tests.kit.people import Person
 from tests.kit.services import Service
 
 
-@pytest.mark.parametrize("given", ["a", "A-b_9", "x" * 64, str(uuid4())])
+@pytest.mark.parametrize("given", ["a", "A-b_9", "x" * 64, "5692ac69-79fe-4308-90da-6556f29276e8"])
 async def test_a_harmless_request_id_is_kept(service: Service, given: str) -> None:
     own = f"{given[:50]}-{uuid4().hex[:12]}"
 
