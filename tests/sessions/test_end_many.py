@@ -164,8 +164,11 @@ async def test_the_sessions_of_nobody_can_not_be_ended(service: Service, admin: 
 async def test_nobody_ends_anything_without_a_token(service: Service, ada: Person, path: str) -> None:
     phone = await ada.sign_in()
 
-    assert problem(await service.delete(f"/v1/sessions{path}")) == (401, "token_missing")
-    assert problem(await service.delete(f"/v1/sessions{path}", token=phone.access_token + "x")) == (401, "token_invalid")
+    without = await service.delete(f"/v1/sessions{path}")
+    garbled = await service.delete(f"/v1/sessions{path}", token=phone.access_token + "x")
+
+    assert problem(without) == (401, "token_missing")
+    assert problem(garbled) == (401, "token_invalid")
     assert await service.accepts(phone.access_token)
 
 
