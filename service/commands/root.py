@@ -30,6 +30,7 @@ def serve() -> None:
     from service.server import serve as run  # noqa: PLC0415
 
     settings = settings_or_exit()
+    logs.set_up(settings.log_format, settings.log_level)
     fatal = asyncio.run(find_fatal(settings))
     if fatal is not None:
         raise click.ClickException(fatal)
