@@ -15,8 +15,8 @@ from tests.kit.environment import Addresses
 @pytest.fixture(scope="session")
 def migrated_template(stores: Addresses) -> Iterator[str]:
     """Name a migrated database that nobody is connected to, for Postgres to copy."""
-    name = "signet_template"
-    asyncio.run(_run(stores, f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name} OWNER {_owner(stores)}"))
+    name = f"signet_template_{secrets.token_hex(4)}"
+    asyncio.run(_run(stores, f"CREATE DATABASE {name} OWNER {_owner(stores)}"))
     _at(stores, name).migrate()
     yield name
     asyncio.run(_run(stores, f"DROP DATABASE {name} WITH (FORCE)"))
