@@ -4,6 +4,11 @@ from datetime import timedelta
 from uuid import uuid4
 
 import asyncpg
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from service.settings import Settings
 
@@ -30,6 +35,18 @@ async def connect(settings: Settings) -> asyncpg.Connection:
         connection_class=PromptConnection,
     )
     return connection
+
+
+def pass_over_closed(engine: AsyncEngine) -> None:
+    """Hand out no connection that is known to have ended: a write can't be tried again, and need not fail for it."""
+    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+
+
+def _refuse_closed(connection: DBAPIConnection, _entry: ConnectionPoolEntry, _proxy: object) -> None:
+    driver: asyncpg.Connection = connection.driver_connection
+    if driver.is_closed():
+        # Its neighbours were most likely lost with it. The pool opens another one and goes on.
+        raise InvalidatePoolError("the server has closed it")
 
 
 def pooler_options(settings: Settings) -> dict[str, object]:

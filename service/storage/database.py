@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from service.settings import Settings
-from service.storage.connecting import connect, pooler_options
+from service.storage.connecting import connect, pass_over_closed, pooler_options
 from service.storage.observing import observe_statements
 from service.telemetry.metrics import StoreMetrics
 
@@ -137,6 +137,7 @@ class Database:
             hide_parameters=True,
             **({"poolclass": AsyncAdaptedQueuePool} | pooling),
         )
+        pass_over_closed(engine)
         observe_statements(engine, self._metrics, self._settings.slow_query)
         return engine
 

@@ -23,6 +23,7 @@ from tests.outages.behind import (
     done_or_away_in_time,
     everything,
     expect_away,
+    rename,
     tier,
     works,
     writes,
@@ -34,9 +35,12 @@ from tests.outages.ways import (
     POSTGRES_UNWRITABLE,
     SLOW_POSTGRES_SECONDS,
     Away,
+    cut,
     frozen,
     killed,
     read_only_postgres,
+    reset,
+    restarted,
     slow,
 )
 
@@ -104,6 +108,22 @@ async def test_what_nobody_remembers_is_refused_in_time(
 
     for replica in replicas_behind_faults:
         await eventually(comes_from, replica, phone, "near", within=BACK_WITHIN)
+
+
+@pytest.mark.parametrize("way", [cut, reset, restarted, killed])
+async def test_connections_that_ended_while_nobody_used_them_fail_no_write(
+    replicas_behind_faults: tuple[Service, Service], behind: Behind, way: Away, ada: Person
+) -> None:
+    first, _ = replicas_behind_faults
+    phone = await ada.sign_in()
+    reads = [first.get("/v1/sessions", token=phone.access_token) for _ in range(2 * POOL)]
+    assert {answer.status_code for answer in await asyncio.gather(*reads)} == {200}
+
+    async with way(behind.postgres):
+        pass
+
+    for count in range(2 * POOL):
+        assert (await rename(first, phone, f"Countess {count}")).status_code == 200
 
 
 async def test_who_waited_for_a_connection_is_refused_in_time_too(

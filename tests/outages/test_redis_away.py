@@ -114,7 +114,7 @@ async def test_an_old_profile_that_comes_back_with_redis_is_never_shown(
 async def test_without_redis_each_process_has_its_share_of_a_limit(
     behind: Behind, replicas_behind_faults: tuple[Service, Service], start_service: StartService, ada: Person
 ) -> None:
-    apart = await start_service(**behind.environment, SIGNET_LIMIT_REFRESH="8/min", SIGNET_LIMIT_SHARES="4")
+    apart = await start_service(**{**behind.environment, "SIGNET_LIMIT_REFRESH": "8/min", "SIGNET_LIMIT_SHARES": "4"})
     phone = await ada.sign_in()
 
     async with killed(behind.redis):
