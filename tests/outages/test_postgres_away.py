@@ -4,11 +4,13 @@ import asyncio
 from functools import partial
 from time import monotonic
 
+import asyncpg
 import pytest
 
 from service.settings import Settings
 from tests.kit.everywhere import accepted_everywhere, refused_everywhere
 from tests.kit.people import Person, SignedIn
+from tests.kit.racing import transaction
 from tests.kit.refreshing import refresh
 from tests.kit.services import Service, StartService
 from tests.kit.waiting import eventually
@@ -36,7 +38,6 @@ from tests.outages.ways import (
     SLOW_POSTGRES_SECONDS,
     Away,
     cut,
-    frozen,
     killed,
     read_only_postgres,
     reset,
@@ -127,9 +128,9 @@ async def test_connections_that_ended_while_nobody_used_them_fail_no_write(
 
 
 async def test_who_waited_for_a_connection_is_refused_in_time_too(
-    replicas_behind_faults: tuple[Service, Service], behind: Behind, ada: Person
+    replicas_behind_faults: tuple[Service, Service], ada: Person, database: asyncpg.Connection
 ) -> None:
-    """The second wave gets its connections when the first one gives up, and has little time left with them."""
+    """The second wave gets its connections when the first one gives up, and the lock that both wait for never."""
     first, _ = replicas_behind_faults
     phone = await ada.sign_in()
 
@@ -137,7 +138,8 @@ async def test_who_waited_for_a_connection_is_refused_in_time_too(
         await asyncio.sleep(after)
         return await asyncio.gather(*(_refused_after(first, phone) for _ in range(POOL)))
 
-    async with frozen(behind.postgres):
+    async with transaction(database):
+        await database.execute("SELECT FROM sessions WHERE id = $1 FOR UPDATE", phone.session_id)
         rounds = [[*await asyncio.gather(wave(0), wave(BEFORE_THE_FIRST_GIVES_UP))] for _ in range(TRIES)]
 
     # A busy machine may be late, but not each time.
