@@ -19,6 +19,8 @@ PROGRAM = """
 import signal, sys
 from pathlib import Path
 from local.stores import running
+# Whoever runs the tests in the background has it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with running(Path(sys.argv[1]), durable=True):
     print("running", flush=True)
     signal.pause()
