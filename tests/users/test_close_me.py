@@ -9,7 +9,7 @@ from tests.kit.ageing import age
 from tests.kit.dumping import dump
 from tests.kit.everywhere import PROMISED_SECONDS, refused_everywhere
 from tests.kit.people import PASSWORD, Person, SignedIn, new_person, problem
-from tests.kit.refreshing import refresh, refreshed
+from tests.kit.refreshing import refresh, refreshed, running_sessions
 from tests.kit.services import Service
 from tests.kit.waiting import eventually
 
@@ -26,12 +26,15 @@ async def test_a_closed_account_lets_nobody_in(service: Service, ada: Person) ->
     assert problem(tried) == (401, "credentials_wrong")
 
 
-async def test_closing_ends_every_session_on_every_replica(replicas: tuple[Service, Service], ada: Person) -> None:
+async def test_closing_ends_every_session_on_every_replica(
+    replicas: tuple[Service, Service], ada: Person, database: asyncpg.Connection
+) -> None:
     phone, laptop = await ada.sign_in("phone"), await ada.sign_in("laptop")
 
     await replicas[0].delete(ME, token=laptop.access_token)
 
     await refused_everywhere(replicas, phone.access_token, laptop.access_token)
+    assert await running_sessions(database, ada.id) == set()
     for session in (phone, laptop):
         assert problem(await refresh(replicas[0], session.refresh_token)) == (401, "refresh_token_refused")
 
