@@ -46,6 +46,7 @@ class Addresses:
             "SIGNET_DATABASE_TIMEOUT": "5s",
             "SIGNET_DATABASE_CONNECT_TIMEOUT": "5s",
             "SIGNET_DATABASE_WAIT": "5s",
+            "SIGNET_REDIS_TIMEOUT": "2s",
             "SIGNET_HASH_WAIT": "15s",
             "SIGNET_CHANGES_LATE": "10s",
         }
