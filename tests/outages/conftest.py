@@ -19,7 +19,14 @@ from tests.outages.ways import Store
 __all__ = ["admin"]
 
 # What tests/kit/environment.py loosens for everybody else.
-_LOOSENED = ("database_timeout", "database_connect_timeout", "database_wait", "redis_timeout", "hash_wait", "changes_late")
+_LOOSENED = (
+    "database_timeout",
+    "database_connect_timeout",
+    "database_wait",
+    "redis_timeout",
+    "hash_wait",
+    "changes_late",
+)
 MANY = "100000/s"
 WELL_SECONDS = 10.0
 SETTINGS = {
