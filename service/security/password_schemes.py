@@ -13,7 +13,8 @@ _ARGON2 = re.compile(
     r"\$(?P<salt>[A-Za-z0-9+/]{11,86})\$(?P<digest>[A-Za-z0-9+/]{22,86})",
     re.ASCII,
 )
-_BCRYPT = re.compile(r"\$2[aby]\$(?P<cost>\d\d)\$[./A-Za-z0-9]{53}", re.ASCII)
+# Of the last character of the salt two bits count; the library refuses any other way of writing them.
+_BCRYPT = re.compile(r"\$2[aby]\$(?P<cost>\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}", re.ASCII)
 _BCRYPT_READS = 72
 _MOST_MEMORY_KIB, _MOST_PASSES, _MOST_LANES, _MOST_COST = 262_144, 10, 8, 14
 _LEAST_COST = 4
@@ -38,13 +39,14 @@ def find_scheme(password_hash: str) -> str | None:
 
 def is_match(password_hash: str, raw_password: str) -> bool:
     """Tell whether the password belongs to the hash. Costs what the hash's own parameters say."""
-    if password_hash.startswith("$2"):
-        # Every bcrypt reads 72 bytes and stops at NUL; the library refuses both instead.
-        secret = raw_password.encode("utf-8", "surrogatepass").split(b"\0")[0][:_BCRYPT_READS]
-        return bcrypt.checkpw(secret, password_hash.encode())
+    secret = raw_password.encode("utf-8", "surrogatepass")
     try:
-        return argon2.PasswordHasher().verify(password_hash, raw_password.encode("utf-8", "surrogatepass"))
-    except VerificationError:
+        if password_hash.startswith("$2"):
+            # Every bcrypt reads 72 bytes and stops at NUL; the library refuses both instead.
+            return bcrypt.checkpw(secret.split(b"\0")[0][:_BCRYPT_READS], password_hash.encode())
+        return argon2.PasswordHasher().verify(password_hash, secret)
+    except (VerificationError, ValueError):
+        # The second: a hash that the library can't read matches no password.
         return False
 
 

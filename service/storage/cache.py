@@ -61,7 +61,7 @@ class Cache:
         self._clock = clock
         self._pulse = pulse
         self._reads = {tier: metrics.cache_reads.labels(tier) for tier in Tier}
-        self._near_reads = self._reads[Tier.NEAR]
+        self._metrics = metrics
         self._coalesced = metrics.cache_coalesced
         self._least: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._fetches: dict[str, asyncio.Future[Found]] = {}
@@ -75,7 +75,7 @@ class Cache:
         entry = self._near.find_fresh(key, self._clock.timestamp())
         if entry is not None:
             # No look at the least version: raising it has dropped what was below.
-            self._near_reads.inc()
+            self._metrics.near_reads += 1
         return entry
 
     async def get(self, key: str, load: Callable[[], Awaitable[Entry]]) -> Found:

@@ -11,6 +11,7 @@ from purgatory.domain.model import OpenedState
 from redis.asyncio.client import PubSub
 from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
+from redis.maint_notifications import MaintNotificationsConfig
 
 from service.settings import Settings
 from service.storage import scripts
@@ -44,6 +45,8 @@ class Redis:
             # One failure is an answer: the caller has another way, and the breaker counts.
             retry=None,
             client_name="signet",
+            # While the client waits for notices of maintenance, it hands out connections without a look whether they live.
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),
         )
         self._take = self._client.register_script(scripts.TAKE)
         self._give_back = self._client.register_script(scripts.GIVE_BACK)
