@@ -45,7 +45,7 @@ class Redis:
             # One failure is an answer: the caller has another way, and the breaker counts.
             retry=None,
             client_name="signet",
-            # While the client waits for notices of maintenance, it hands out connections without a look whether they live.
+            # While it hopes for notices of maintenance, the client hands out connections that have died.
             maint_notifications_config=MaintNotificationsConfig(enabled=False),
         )
         self._take = self._client.register_script(scripts.TAKE)

@@ -1,7 +1,9 @@
 """The client of Redis under a crowd: many at once is no outage."""
 
 import asyncio
+from dataclasses import replace
 
+from local.server import Server
 from tests.kit.environment import Addresses
 from tests.kit.parts import redis_of, settings_of
 
@@ -13,3 +15,13 @@ async def test_a_crowd_waits_for_a_connection_and_is_counted_to_the_last(stores:
         waits = await asyncio.gather(*(client.take("crowd", 3_600_000.0, CROWD - 1) for _ in range(CROWD)))
 
     assert sum(wait == 0 for wait in waits) == CROWD - 1
+
+
+async def test_connections_that_died_with_redis_cost_nobody_an_answer(stores: Addresses, own_redis: Server) -> None:
+    own_redis.start()
+    async with redis_of(settings_of(replace(stores, redis_url=own_redis.url))) as client:
+        await asyncio.gather(*(client.get("any") for _ in range(CROWD)))
+        await asyncio.to_thread(own_redis.kill)
+        await asyncio.to_thread(own_redis.start)
+
+        assert await asyncio.gather(*(client.get("any") for _ in range(CROWD))) == [None] * CROWD
