@@ -12,7 +12,6 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from prometheus_fastapi_instrumentator.middleware import PrometheusInstrumentatorMiddleware
 from starlette.exceptions import HTTPException
-from starlette.middleware.cors import CORSMiddleware
 
 import service.account.routes
 import service.keys.routes
@@ -37,6 +36,7 @@ from service.telemetry.recording import Recording
 from service.telemetry.traces import Tracing
 from service.users import rendering as users_rendering
 from service.web.caller import Gate
+from service.web.cors import Cors
 from service.web.describing import describe
 from service.web.edge import Proxies, standing_headers
 from service.web.envelope import EdgeRules, Envelope, Telling
@@ -111,7 +111,7 @@ def create_api(parts: Parts, lifecycle: Lifecycle, recording: Recording) -> Fast
     _add_refusals(api)
     if settings.cors_origins:
         api.add_middleware(
-            CORSMiddleware,
+            Cors,
             allow_origins=settings.cors_origins,
             allow_credentials=settings.cors_credentials,
             allow_methods=["*"],

@@ -22,7 +22,7 @@ Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
 
 _READ_ONLY = "25006"
-_AWAY = ("08", "57P", "53", "25006", "40P01", "55P03", "57014", "XX")
+_AWAY = ("08", "28", "3D000", "55000", "57P", "53", "25006", "40P01", "55P03", "57014", "XX")
 
 
 class DatabaseAway(Exception):  # noqa: N818 - it says what is the matter

@@ -1,9 +1,11 @@
 """Browsers from elsewhere: none by default, those that are listed, and what they may see."""
 
+from collections.abc import Awaitable, Callable
+
 import httpx
 import pytest
 
-from tests.kit.people import Person, new_person
+from tests.kit.people import Person, new_person, problem
 from tests.kit.services import Service
 from tests.web.conftest import ORIGIN
 
@@ -74,3 +76,16 @@ async def test_a_listed_origin_can_read_why_it_was_refused(guarded: Service) -> 
     assert refused.status_code == 401
     assert refused.headers["access-control-allow-origin"] == ORIGIN
     assert refused.json()["code"] == "token_missing"
+
+
+async def test_a_preflight_on_the_way_to_another_service_needs_a_token(
+    start_service: Callable[..., Awaitable[Service]],
+) -> None:
+    service = await start_service(SIGNET_CORS_ORIGINS="https://app.example.test")
+    preflight = {"Origin": "https://app.example.test", "Access-Control-Request-Method": "GET"}
+
+    ours = await service.call("OPTIONS", "/v1/users/me", headers=preflight)
+    forwarded = await service.call("OPTIONS", "/v1/verify/orders", headers=preflight)
+
+    assert ours.status_code == 200
+    assert problem(forwarded) == (401, "token_missing")
