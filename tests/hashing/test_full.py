@@ -31,21 +31,30 @@ async def narrow(stores: Addresses, tmp_path_factory: pytest.TempPathFactory) ->
 async def test_what_is_too_much_or_too_late_is_refused_and_counted(narrow: Service, stores: Addresses) -> None:
     assert stores.redis_url
     before = await read_metrics(narrow)
+    answers: list[tuple[int, str, str]] = []
 
-    answers = await asyncio.gather(*(guess(narrow) for _ in range(8)))
+    async def reasons() -> dict[str, float]:
+        after = await read_metrics(narrow)
+        counted = "signet_hash_rejected_total"
+        return {
+            reason: after.value(counted, reason=reason) - before.value(counted, reason=reason)
+            for reason in ("full", "late")
+        }
 
-    after = await read_metrics(narrow)
-    full, late = [
-        after.value("signet_hash_rejected_total", reason=reason)
-        - before.value("signet_hash_rejected_total", reason=reason)
-        for reason in ("full", "late")
-    ]
+    async def are_both_seen() -> bool:
+        answers.extend(await asyncio.gather(*(guess(narrow) for _ in range(8))))
+        return min((await reasons()).values()) >= 1
+
+    # A machine that hashes faster than it takes requests in has nobody wait for too long, in that round.
+    await eventually(are_both_seen, within=20.0)
+
     refused = [answer for answer in answers if answer[0] == 503]
     assert {answer[0] for answer in answers} == {401, 503}
     assert set(refused) == {(503, "overloaded", "1")}
-    assert full + late == len(refused)
-    assert (full >= 1, late >= 1) == (True, True)
-    assert after.value("signet_hash_wait_seconds_count") - before.value("signet_hash_wait_seconds_count") >= late
+    after, counts = await read_metrics(narrow), await reasons()
+    assert sum(counts.values()) == len(refused)
+    waited = "signet_hash_wait_seconds_count"
+    assert after.value(waited) - before.value(waited) >= counts["late"]
 
 
 async def test_once_the_crowd_has_gone_everybody_is_served_again(narrow: Service, stores: Addresses) -> None:

@@ -42,6 +42,8 @@ class Addresses:
             "SIGNET_DRAIN": "0",
             # Tests come from one address and sign in all the time; those of the limits turn them on.
             "SIGNET_LIMITS": "off",
+            # Tests age rows and look at them afterwards; those of housekeeping let it run.
+            "SIGNET_HOUSEKEEPING": "1d",
             # A busy machine is not an outage; the tests of outages set these back.
             "SIGNET_DATABASE_TIMEOUT": "5s",
             "SIGNET_DATABASE_CONNECT_TIMEOUT": "5s",
