@@ -16,6 +16,19 @@ from tests.kit.services import Service, running_service
 TABLES = "users, user_roles, user_terms, sessions, changes, audit_events, idempotency_keys"
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Use a worker more than there are processors: tests wait for replicas and stores more than they compute."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of one folder in one worker: its replicas are started there and nowhere else."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+
+
 @pytest.fixture(scope="session")
 def stores(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Addresses]:
     """A Postgres and a Redis of this test worker's own, migrated."""

@@ -13,8 +13,9 @@ import psutil
 
 from tests.bench.collector import collector
 from tests.bench.measuring import OTHER_CORES, SERVER_CORES, Subject, get, measure, pin
-from tests.kit.environment import ROOT, Addresses
+from tests.kit.environment import Addresses
 from tests.kit.people import new_person
+from tests.kit.programs import ROOT, cold
 from tests.kit.services import Service, free_ports, running_service
 from tests.kit.waiting import until
 
@@ -44,7 +45,7 @@ async def signet(stores: Addresses, folder: Path) -> AsyncIterator[list[Subject]
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{taking.server_port}",
         "OTEL_TRACES_SAMPLER_ARG": "0.01",
     }
-    async with running_service(stores, folder / "bench.log", settings) as service:
+    async with running_service(stores, folder / "bench.log", settings, start=cold) as service:
         worker = psutil.Process(service.process.pid).children()[0].pid
         pin(worker, SERVER_CORES)
         port = int(service.url.rsplit(":", 1)[1])

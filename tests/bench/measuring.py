@@ -9,7 +9,7 @@ from statistics import median
 import orjson
 import psutil
 
-from tests.kit.environment import ROOT
+from tests.kit.programs import ROOT
 
 CONNECTIONS = 64
 SERVER_CORES, OTHER_CORES = {0}, {1}

@@ -15,6 +15,7 @@ import httpx
 
 from tests.kit.environment import Addresses, addresses
 from tests.kit.people import Person, SignedIn, new_person
+from tests.kit.programs import cold
 from tests.kit.services import Service, running_service
 
 REVOCATIONS, REVOCATIONS_WITHOUT_REDIS, EACH_OTHER_ACTION, WORKERS = 1000, 200, 10, 4
@@ -92,8 +93,8 @@ async def lag(replicas: tuple[Service, Service], person: Person, admin: str, act
 async def measure(stores: Addresses, folder: Path, revocations: int) -> Lags:
     """Measure every action while both replicas serve an open-loop load."""
     async with (
-        running_service(stores, folder / "first.log", CHEAP_HASHES) as first,
-        running_service(stores, folder / "second.log", CHEAP_HASHES) as second,
+        running_service(stores, folder / "first.log", CHEAP_HASHES, start=cold) as first,
+        running_service(stores, folder / "second.log", CHEAP_HASHES, start=cold) as second,
     ):
         admin = await _admin(first, stores)
         reader = await (await new_person(first, "reader@example.com")).sign_in()

@@ -16,6 +16,7 @@ import psutil
 from tests.bench.measuring import OTHER_CORES, SERVER_CORES, get, pin
 from tests.kit.environment import Addresses
 from tests.kit.people import PASSWORD, new_person
+from tests.kit.programs import cold
 from tests.kit.services import Service, running_service
 
 READS_PER_SECOND, SECONDS, READERS, LOGINS = 200, 12.0, 32, 64
@@ -89,7 +90,7 @@ async def p99_of_reads(port: int, request: bytes) -> float:
 async def storm(stores: Addresses, folder: Path) -> Storm:
     """Measure the three in one run against one worker on one core."""
     pin(0, OTHER_CORES)
-    async with running_service(stores, folder / "storm.log", SETTINGS) as service:
+    async with running_service(stores, folder / "storm.log", SETTINGS, start=cold) as service:
         worker = psutil.Process(service.process.pid).children()[0].pid
         pin_all(worker)
         people = [await new_person(service, f"storm-{number}@example.com") for number in range(8)]

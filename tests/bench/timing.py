@@ -8,6 +8,7 @@ from time import perf_counter
 
 from tests.kit.environment import Addresses
 from tests.kit.people import new_person
+from tests.kit.programs import cold
 from tests.kit.services import Service, running_service
 
 PAIRS = 300
@@ -38,7 +39,7 @@ async def compare(stores: Addresses, folder: Path) -> list[Difference]:
     """Measure the service, and the build without its decoy."""
     found = []
     for name, module in (("as it ships", "service"), ("without the decoy", "tests.bench.without_decoy")):
-        async with running_service(stores, folder / "timing.log", module=module) as service:
+        async with running_service(stores, folder / "timing.log", module=module, start=cold) as service:
             found.append(await difference(service, name))
     return found
 

@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from service.commands import cli
-from tests.kit.environment import ROOT, Addresses
+from tests.kit.environment import Addresses
+from tests.kit.programs import ROOT
 
 COMMANDS = [
     [], ["serve"], ["dev"], ["migrate"], ["check"], ["openapi"],

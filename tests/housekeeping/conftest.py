@@ -10,11 +10,11 @@ from tests.kit.services import Service, running_service
 OFTEN = {"SIGNET_HOUSEKEEPING": "200ms"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def tidying_replicas(
     stores: Addresses, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[tuple[Service, Service]]:
-    """Two processes that tidy five times a second."""
+    """Two processes that tidy five times a second, and end with these tests: they would tidy in all others."""
     logs = tmp_path_factory.mktemp("tidying")
     async with (
         running_service(stores, logs / "first.log", OFTEN) as first,

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,9 +13,9 @@ import asyncpg
 import redis.asyncio as redis
 
 from local import stores as local_stores
+from tests.kit.programs import run
 
 SECRET = "t3st-0nly-S3cret-With-Enough-Different-Symbols"
-ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -61,16 +60,7 @@ class Addresses:
 
     def attempt(self, *arguments: str, given: str = "", **settings: str) -> subprocess.CompletedProcess[str]:
         """Run `python -m service ...` and give what came of it."""
-        return subprocess.run(
-            [sys.executable, "-m", "service", *arguments],
-            env={**self.environment(), **settings},
-            input=given,
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return run(["service", *arguments], {**self.environment(), **settings}, given)
 
     def migrate(self) -> None:
         self.command("migrate")

@@ -3,7 +3,6 @@
 import asyncio
 import socket
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,16 +12,17 @@ from typing import Any
 import httpx
 import psutil
 
-from tests.kit.environment import ROOT, Addresses
+from tests.kit.environment import Addresses
+from tests.kit.programs import Program, Start, warm
 from tests.kit.waiting import until
 
-START_SECONDS = 20.0
+START_SECONDS, STOP_SECONDS = 20.0, 15.0
 
 
 class Service:
     """One process of the service. `token=` sends a bearer token, `if_match=` and the like are headers."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, management_port: int, log: Path) -> None:
+    def __init__(self, process: Program, port: int, management_port: int, log: Path) -> None:
         self.process = process
         self.url = f"http://127.0.0.1:{port}"
         self.management_url = f"http://127.0.0.1:{management_port}"
@@ -101,7 +101,11 @@ def free_ports(count: int) -> list[int]:
 
 @asynccontextmanager
 async def running_service(
-    stores: Addresses, log: Path, settings: Mapping[str, str] | None = None, module: str = "service"
+    stores: Addresses,
+    log: Path,
+    settings: Mapping[str, str] | None = None,
+    module: str = "service",
+    start: Start = warm,
 ) -> AsyncIterator[Service]:
     """Start a replica, wait until it is ready, stop it after the block. `module` may be a build with a fault."""
     port, management_port = free_ports(2)
@@ -111,19 +115,16 @@ async def running_service(
         "SIGNET_MANAGEMENT_PORT": str(management_port),
         **(settings or {}),
     }
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", module, "serve"], env=environment, cwd=ROOT, stdout=output, stderr=output
-        )
-        service = Service(process, port, management_port, log)
+    process = start([module, "serve"], environment, log)
+    service = Service(process, port, management_port, log)
+    try:
+        await asyncio.to_thread(until, service.is_ready, monotonic() + START_SECONDS)
+        yield service
+    finally:
+        await service.close()
+        process.terminate()
         try:
-            await asyncio.to_thread(until, service.is_ready, monotonic() + START_SECONDS)
-            yield service
-        finally:
-            await service.close()
-            process.terminate()
-            try:
-                process.wait(15)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            await asyncio.to_thread(process.wait, STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

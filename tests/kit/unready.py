@@ -2,7 +2,6 @@
 
 import asyncio
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,8 +9,9 @@ from time import monotonic
 
 import httpx
 
-from tests.kit.environment import ROOT, Addresses
-from tests.kit.services import START_SECONDS, Service, free_ports
+from tests.kit.environment import Addresses
+from tests.kit.programs import warm
+from tests.kit.services import START_SECONDS, STOP_SECONDS, Service, free_ports
 from tests.kit.waiting import until
 
 NOBODY_LISTENS = "127.0.0.1:1"
@@ -29,10 +29,7 @@ async def waiting_service(
         "SIGNET_MANAGEMENT_PORT": str(management_port),
         **(settings or {}),
     }
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "service", "serve"], env=environment, cwd=ROOT, stdout=output, stderr=output
-        )
+    process = warm(["service", "serve"], environment, log)
     service = Service(process, port, management_port, log)
     try:
         await asyncio.to_thread(until, lambda: _lives(service), monotonic() + START_SECONDS)
@@ -41,7 +38,7 @@ async def waiting_service(
         await service.close()
         process.terminate()
         try:
-            await asyncio.to_thread(process.wait, 15)
+            await asyncio.to_thread(process.wait, STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

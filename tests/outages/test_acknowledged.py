@@ -14,7 +14,6 @@ from tests.kit.waiting import eventually
 from tests.outages.behind import BACK_WITHIN, Behind, works
 from tests.outages.ways import POSTGRES_ACCIDENTS, Away
 
-pytestmark = pytest.mark.xdist_group("outages")
 WRITERS_PER_REPLICA = 3
 ENOUGH = 6
 SOON = 20.0

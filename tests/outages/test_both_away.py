@@ -28,7 +28,6 @@ from tests.outages.behind import (
 )
 from tests.outages.ways import Away, frozen, killed, silent
 
-pytestmark = pytest.mark.xdist_group("outages")
 in_some_ways = pytest.mark.parametrize(
     "way", [pytest.param(way, id=way.__name__.replace("_", "-")) for way in (killed, frozen, silent)]
 )

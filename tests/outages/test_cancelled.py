@@ -18,7 +18,6 @@ from tests.kit.services import Service
 from tests.kit.waiting import eventually
 from tests.outages.behind import Behind, works
 
-pytestmark = pytest.mark.xdist_group("outages")
 AT_ONCE = 100
 LONGEST_PATIENCE = 0.08
 CALM_WITHIN = 20.0

@@ -45,7 +45,6 @@ from tests.outages.ways import (
     slow,
 )
 
-pytestmark = pytest.mark.xdist_group("outages")
 POOL = Settings.model_fields["database_pool"].default
 # As late as one may come and still wait for the first ones to give up, and some.
 BEFORE_THE_FIRST_GIVES_UP = 0.55

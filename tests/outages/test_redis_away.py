@@ -12,7 +12,6 @@ from tests.kit.waiting import eventually
 from tests.outages.behind import BACK_WITHIN, HEARD_WITHIN, Behind, comes_from, rename, shows, tier
 from tests.outages.ways import REDIS_WAYS, Away, killed, rewound
 
-pytestmark = pytest.mark.xdist_group("outages")
 in_every_way = pytest.mark.parametrize("way", REDIS_WAYS)
 
 

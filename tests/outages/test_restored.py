@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
-import pytest
 
 from tests.kit.ageing import A_MOMENT, GRACE, age
 from tests.kit.everywhere import accepted_everywhere, refused_everywhere
@@ -17,8 +16,6 @@ from tests.kit.services import Service
 from tests.kit.waiting import eventually
 from tests.outages.behind import BACK_WITHIN, HEARD_WITHIN, Behind, rename, shows, works
 from tests.outages.ways import Store
-
-pytestmark = pytest.mark.xdist_group("outages")
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from local.signet import Wishes
-from tests.kit.environment import ROOT
+from tests.kit.programs import ROOT
 from tests.kit.services import Service, free_ports
 
 PAGE = ROOT / "docs/first-ten-minutes.md"

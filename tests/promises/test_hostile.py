@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from tests.kit import hostile
-from tests.kit.environment import ROOT
 from tests.kit.hostile import FORM, JSON
 from tests.kit.people import Person
+from tests.kit.programs import ROOT
 from tests.kit.services import Service
 from tests.kit.waiting import eventually
 

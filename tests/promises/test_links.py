@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.environment import ROOT
+from tests.kit.programs import ROOT
 
 PAGES = sorted(
     path for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")] if not path.name.startswith((".", "_"))

@@ -10,8 +10,8 @@ from urllib.parse import urljoin
 import jsonschema_rs
 import pytest
 
-from tests.kit.environment import ROOT
 from tests.kit.people import Person
+from tests.kit.programs import ROOT
 from tests.kit.services import Service
 
 Json = dict[str, Any]

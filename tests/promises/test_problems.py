@@ -15,8 +15,8 @@ import service.app  # noqa: F401 - it imports every room, and so every problem
 from service.errors import Problem
 from service.oauth.problems import OAuthProblem
 from service.web.pages import all_problems
-from tests.kit.environment import ROOT
 from tests.kit.people import Person, problem
+from tests.kit.programs import ROOT
 from tests.kit.services import Service
 
 # What no single operation answers: it is refused before any is found.

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.environment import ROOT
 from tests.kit.people import PASSWORD, Person
+from tests.kit.programs import ROOT
 from tests.kit.services import Service
 
 HERE = Path(__file__).parent

@@ -11,7 +11,8 @@ import pytest
 
 from service.commands.running import settings_or_exit
 from service.settings import PREFIX, Settings
-from tests.kit.environment import ROOT, SECRET
+from tests.kit.environment import SECRET
+from tests.kit.programs import ROOT, run
 
 STRONG = "vq3JXz1sE0y7Jw8uC5pKk9mB2nT4rF6hL0dQ"
 PASSWORD = "hunter2-never-shown"
@@ -299,10 +300,7 @@ def test_every_command_says_so_before_it_does_anything(command: list[str]) -> No
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     environment = {**inherited, **SOUND, "SIGNET_PORT": "tcp://10.0.0.1:8000", "SIGNET_MODE": "prod"}
 
-    done = subprocess.run(
-        [sys.executable, "-m", "service", *command],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    done = run(["service", *command], environment)
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (

@@ -4,7 +4,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.kit.environment import ROOT
+from tests.kit.programs import ROOT
 
 LONGEST_FUNCTION, LONGEST_MODULE, MOST_PARAMETERS = 50, 300, 6
 USUAL_FUNCTION, USUAL_SHARE = 30, 0.95
