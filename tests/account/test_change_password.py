@@ -191,7 +191,7 @@ async def test_the_new_hash_is_of_current_parameters_and_raises_the_passwords_ve
     assert former is not None
     assert latter is not None
     assert latter["password_version"] == former["password_version"] + 1
-    assert latter["password_scheme"] == "argon2id$19456,2,1"
+    assert latter["password_scheme"] == "argon2id$7168,1,1"
     assert latter["password_hash"] != former["password_hash"]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from time import perf_counter
 
+from tests.bench.measuring import HASH_AS_SHIPPED
 from tests.kit.environment import Addresses
 from tests.kit.people import new_person
 from tests.kit.programs import cold
@@ -39,7 +40,7 @@ async def compare(stores: Addresses, folder: Path) -> list[Difference]:
     """Measure the service, and the build without its decoy."""
     found = []
     for name, module in (("as it ships", "service"), ("without the decoy", "tests.bench.without_decoy")):
-        async with running_service(stores, folder / "timing.log", module=module, start=cold) as service:
+        async with running_service(stores, folder / "timing.log", HASH_AS_SHIPPED, module, start=cold) as service:
             found.append(await difference(service, name))
     return found
 

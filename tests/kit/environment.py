@@ -41,6 +41,9 @@ class Addresses:
             "SIGNET_DRAIN": "0",
             # Tests come from one address and sign in all the time; those of the limits turn them on.
             "SIGNET_LIMITS": "off",
+            # The cheapest hash that may be had: some thousand people sign in.
+            "SIGNET_ARGON2_MEMORY_KIB": "7168",
+            "SIGNET_ARGON2_ITERATIONS": "1",
             # Tests age rows and look at them afterwards; those of housekeeping let it run.
             "SIGNET_HOUSEKEEPING": "1d",
             # A busy machine is not an outage; the tests of outages set these back.

@@ -5,8 +5,6 @@ SWITCHED_ON = {
     "SIGNET_LIMITS": "on",
     "SIGNET_PROXY_HEADER": "X-Forwarded-For",
     "SIGNET_TRUSTED_PROXIES": "127.0.0.0/8",
-    "SIGNET_ARGON2_MEMORY_KIB": "7168",
-    "SIGNET_ARGON2_ITERATIONS": "1",
     "SIGNET_HASH_QUEUE": "1000",
     # A busy machine is not an outage.
     "SIGNET_REDIS_TIMEOUT": "5s",

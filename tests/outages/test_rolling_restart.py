@@ -15,7 +15,7 @@ from tests.kit.services import Service
 from tests.kit.waiting import eventually
 
 CLIENTS = 6
-SETTINGS = {"SIGNET_DRAIN": "2s", "SIGNET_ARGON2_MEMORY_KIB": "7168", "SIGNET_ARGON2_ITERATIONS": "1"}
+SETTINGS = {"SIGNET_DRAIN": "2s"}
 
 Start = Callable[..., Awaitable[Service]]
 

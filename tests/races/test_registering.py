@@ -17,8 +17,6 @@ from tests.kit.services import Service, running_service
 AT_ONCE = 50
 # What is raced for is the database. Fifty hashes at once on a busy machine are a matter of patience, not of this test.
 PATIENT = {
-    "SIGNET_ARGON2_MEMORY_KIB": "7168",
-    "SIGNET_ARGON2_ITERATIONS": "1",
     "SIGNET_HASH_WAIT": "30",
     "SIGNET_DATABASE_WAIT": "30",
     "SIGNET_DATABASE_TIMEOUT": "30",

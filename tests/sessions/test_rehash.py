@@ -12,7 +12,7 @@ from tests.kit.people import Person, SignedIn
 from tests.kit.services import Service, running_service
 
 STRONGER = {"SIGNET_ARGON2_ITERATIONS": "3", "SIGNET_HASH_WAIT": "30s", "SIGNET_DATABASE_TIMEOUT": "1 s"}
-CURRENT, STRONGER_SCHEME = "argon2id$19456,2,1", "argon2id$19456,3,1"
+CURRENT, STRONGER_SCHEME = "argon2id$7168,1,1", "argon2id$7168,3,1"
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ async def test_signing_in_rehashes_when_parameters_have_changed(
 
     latter = await _stored(database, ada)
     assert (former["password_scheme"], latter["password_scheme"]) == (CURRENT, STRONGER_SCHEME)
-    assert latter["password_hash"].startswith("$argon2id$v=19$m=19456,t=3,p=1$")
+    assert latter["password_hash"].startswith("$argon2id$v=19$m=7168,t=3,p=1$")
     assert await ada.sign_in("laptop", stronger)
     assert (await _stored(database, ada))["password_hash"] == latter["password_hash"]
 

@@ -83,7 +83,7 @@ async def test_an_imported_hash_lets_its_owner_in_and_is_upgraded_then(
 
     assert problem(wrong) == (401, "credentials_wrong")
     assert stored[0] == body["password_hash"]
-    assert stored[1].startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert stored[1].startswith("$argon2id$v=19$m=7168,t=1,p=1$")
     assert stored[2] == stored[1]
 
 
