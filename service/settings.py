@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     database_timeout: Duration = Field(
         timedelta(milliseconds=800),
         gt=timedelta(0),
-        description="Deadline of one transaction, or of one read outside of any.",
+        description="Deadline of all that one request asks of Postgres.",
     )
     database_connect_timeout: Duration = Field(
         timedelta(milliseconds=500), gt=timedelta(0), description="Deadline of opening a connection."

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from time import monotonic
 from typing import Concatenate, ParamSpec, TypeVar
 
 import asyncpg
@@ -16,6 +17,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 from service.settings import Settings
 from service.storage.connecting import connect, pass_over_closed, pooler_options
 from service.storage.observing import observe_statements
+from service.telemetry import facts
 from service.telemetry.metrics import StoreMetrics
 
 Arguments = ParamSpec("Arguments")
@@ -58,9 +60,8 @@ class Database:
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """One transaction: commits when the block ends, rolls back when it raises."""
         try:
-            # One deadline for the wait and the work: who waited for a place is to be refused in time too.
             with _translated():
-                async with asyncio.timeout(self._deadline_seconds), self._place(), self._engine.begin() as connection:
+                async with self._in_time(), self._place(), self._engine.begin() as connection:
                     yield connection
         except DatabaseReadOnly:
             # A standby, or a primary that was demoted: the next connections may reach another server.
@@ -75,7 +76,7 @@ class Database:
     ) -> Answer:
         """Ask one question outside any transaction; on a connection that turns out dead, ask once more."""
         with _translated():
-            async with asyncio.timeout(self._deadline_seconds), self._place():
+            async with self._in_time(), self._place():
                 try:
                     return await self._ask(question, *arguments, **named)
                 except DatabaseAway as error:
@@ -103,6 +104,16 @@ class Database:
         with _translated():
             async with self._reading.connect() as connection:
                 return await question(connection, *arguments, **named)
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        """One deadline for all that a request asks of Postgres and waits for: who waited is refused in time too."""
+        gathered, began = facts.current(), monotonic()
+        try:
+            async with asyncio.timeout(self._deadline_seconds - gathered.database_seconds):
+                yield
+        finally:
+            gathered.database_seconds += monotonic() - began
 
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:

@@ -17,6 +17,7 @@ class Facts:
     span_id: str = ""
     address: str = ""
     statements: int = 0
+    database_seconds: float = 0.0
     redis_commands: int = 0
     cache: str = ""
     problem: str = ""

@@ -131,6 +131,13 @@ class DomainMetrics:
         )
 
 
+class LoopMetrics:
+    """The event loop of this process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.tasks = Gauge("signet_asyncio_tasks", "Tasks of the event loop, ended ones apart.", registry=registry)
+
+
 @dataclass(frozen=True, slots=True)
 class Metrics:
     """All metrics of one process on a registry of their own."""
@@ -142,6 +149,7 @@ class Metrics:
     domain: DomainMetrics
     limits: LimitMetrics
     housekeeping: HousekeepingMetrics
+    loop: LoopMetrics
 
     def exposition(self) -> bytes:
         near_reads, self.stores.near_reads = self.stores.near_reads, 0
@@ -162,4 +170,5 @@ def new_metrics() -> Metrics:
         domain=DomainMetrics(registry),
         limits=LimitMetrics(registry),
         housekeeping=HousekeepingMetrics(registry),
+        loop=LoopMetrics(registry),
     )

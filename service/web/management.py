@@ -64,6 +64,7 @@ def create_management(
         return _answer({"loop": _fact(holds=lifecycle.is_responsive)}, {"loop"})
 
     async def exposition(_: Request) -> Response:
+        metrics.loop.tasks.set(len(asyncio.all_tasks()))
         return Response(metrics.exposition(), media_type=CONTENT_TYPE)
 
     routes = [Route("/startupz", startupz), Route("/readyz", readyz), Route("/livez", livez)]
