@@ -241,32 +241,42 @@ def _named(**ways: Away) -> list[Any]:
     return [pytest.param(way, id=name.replace("_", "-")) for name, way in ways.items()]
 
 
+def _further(**ways: Away) -> list[Any]:
+    """Name ways that are much like another one: `make prove` tries them too."""
+    return [
+        pytest.param(way, id=name.replace("_", "-"), marks=[pytest.mark.prove, pytest.mark.timeout(180)])
+        for name, way in ways.items()
+    ]
+
+
 # What Redis can be while the service goes on without it, or with what is left of it.
-REDIS_WAYS = _named(
-    killed=killed,
-    frozen=frozen,
-    slow=partial(slow, seconds=SLOW_REDIS_SECONDS),
-    refusing=refusing,
-    silent=silent,
-    half_open=half_open,
-    reset=reset,
-    flushed=flushed,
-    restarted_empty=restarted,
-    rewound=rewound,
-    read_only=read_only_redis,
-    out_of_memory=out_of_memory,
-)
+REDIS_WAYS = [
+    *_named(
+        killed=killed,
+        frozen=frozen,
+        slow=partial(slow, seconds=SLOW_REDIS_SECONDS),
+        refusing=refusing,
+        flushed=flushed,
+        restarted_empty=restarted,
+        rewound=rewound,
+        read_only=read_only_redis,
+        out_of_memory=out_of_memory,
+    ),
+    *_further(silent=silent, half_open=half_open, reset=reset),
+]
 # Postgres answers nothing.
-POSTGRES_AWAY = _named(killed=killed, frozen=frozen, refusing=refusing, silent=silent, half_open=half_open, full=full)
+POSTGRES_AWAY = [
+    *_named(killed=killed, frozen=frozen, refusing=refusing, full=full),
+    *_further(silent=silent, half_open=half_open),
+]
 POSTGRES_UNWRITABLE = [*POSTGRES_AWAY, *_named(read_only=read_only_postgres)]
 # What happens to Postgres in the middle of writes.
 POSTGRES_ACCIDENTS = [
     *POSTGRES_UNWRITABLE,
     *_named(
         restarted=restarted,
-        cut=cut,
-        reset=reset,
         slow=partial(slow, seconds=SLOW_POSTGRES_SECONDS),
         cut_after_some_bytes=partial(cut_after, answered_bytes=700),
     ),
+    *_further(cut=cut, reset=reset),
 ]
