@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from service.limits.local_counts import LocalCounts
 from service.limits.policies import Lockout, Policy
 from service.security.secrets import Secrets
-from service.storage import Redis, RedisAway
+from service.storage import Redis, RedisAway, RedisGivenUp
 
 _LONGEST_RUN = 32
 
@@ -17,6 +17,7 @@ class Charge:
     key: str
     policy: Policy
     is_shared: bool
+    is_local: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +31,30 @@ class Counting:
     lockout: Lockout
 
     async def take(self, policy: Policy, who: str) -> tuple[Charge, float]:
-        """Count one request; gives the charge, and after how many milliseconds it may pass (0: now)."""
-        key = self._key(policy.name, who)
+        """Count one request; gives the charge, and after how many milliseconds it may pass (0: now).
+
+        A Redis that is back may have forgotten everything: as long as a limit reaches back to its absence, this
+        process keeps to its share beside it, so that no more than the limit passes a second time.
+        """
+        key, share = self._key(policy.name, who), policy.share(self.shares)
+        was_away = self.local.remembers(policy)
+        here = Charge(key, policy, is_shared=False, is_local=True)
+        if was_away and (late := self.local.take(key, share)) > 0:
+            return here, late
         try:
-            return Charge(key, policy, True), await self.redis.take(key, policy.emission_ms, policy.limit)
-        except RedisAway:
-            return Charge(key, policy, False), self.local.take(key, policy.share(self.shares))
+            late = await self.redis.take(key, policy.emission_ms, policy.limit)
+        except RedisAway as error:
+            if isinstance(error, RedisGivenUp):
+                self.local.note_away()
+            return here, 0.0 if was_away else self.local.take(key, share)
+        if was_away and late > 0:
+            self.local.give_back(key, share)
+        return Charge(key, policy, is_shared=True, is_local=was_away), late
 
     async def give_back(self, charge: Charge) -> None:
-        if not charge.is_shared:
+        if charge.is_local:
             self.local.give_back(charge.key, charge.policy.share(self.shares))
+        if not charge.is_shared:
             return
         try:
             await self.redis.give_back(charge.key, charge.policy.emission_ms)

@@ -18,8 +18,17 @@ class LocalCounts:
     """GCRA and lockout in memory. The least recently used key goes first when there are too many."""
 
     now: Callable[[], float] = monotonic
+    away_at: float = float("-inf")
     _arrivals: OrderedDict[str, float] = field(default_factory=OrderedDict)
     _failures: OrderedDict[str, tuple[int, float]] = field(default_factory=OrderedDict)
+
+    def note_away(self) -> None:
+        """Note that Redis was away just now."""
+        self.away_at = self.now()
+
+    def remembers(self, policy: Policy) -> bool:
+        """Tell whether Redis was away so lately that requests counted here then are still to be counted."""
+        return self.now() - self.away_at < policy.seconds
 
     def take(self, key: str, policy: Policy) -> float:
         """Count one request; gives 0 when it may pass, else after how many milliseconds it may."""

@@ -3,6 +3,6 @@
 from sqlalchemy.ext.asyncio import AsyncConnection as Connection
 
 from service.storage.database import Database, DatabaseAway, DatabaseBusy
-from service.storage.redis import Redis, RedisAway
+from service.storage.redis import Redis, RedisAway, RedisGivenUp
 
-__all__ = ["Connection", "Database", "DatabaseAway", "DatabaseBusy", "Redis", "RedisAway"]
+__all__ = ["Connection", "Database", "DatabaseAway", "DatabaseBusy", "Redis", "RedisAway", "RedisGivenUp"]

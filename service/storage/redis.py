@@ -31,6 +31,10 @@ class RedisAway(Exception):  # noqa: N818 - it says what is the matter
     """Redis did not answer in time. Whoever asked goes on without it."""
 
 
+class RedisGivenUp(RedisAway):
+    """It was not even asked: it has failed too often just now."""
+
+
 class Redis:
     """A client of any Redis-compatible server. Nothing is lost when it is away: Postgres has it all."""
 
@@ -116,7 +120,7 @@ class Redis:
                     answer = await command()
         except OpenedState as error:
             self._metrics.redis_commands.labels("not_asked").inc()
-            raise RedisAway from error
+            raise RedisGivenUp from error
         except _FAILURES as error:
             self._metrics.redis_commands.labels("failed").inc()
             raise RedisAway from error

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from local.server import Server
-from tests.kit.killable import flush
+from tests.kit.killable import flush, until_redis_is_used
 from tests.kit.people import PASSWORD, SignedIn
 from tests.kit.refreshing import refresh
 from tests.kit.services import Service
@@ -103,6 +103,23 @@ async def test_a_redis_that_is_killed_lets_pass_twice_the_limit_at_most(limited:
     )
 
     assert LIMITS["sign_in_address"] <= passed(first + second) <= 2 * LIMITS["sign_in_address"]
+
+
+async def test_a_redis_that_comes_back_empty_lets_pass_twice_the_limit_at_most(
+    limited: Replicas, own_redis: Server
+) -> None:
+    asking = await guessing_from_one_address(limited)
+    many = 5 * LIMITS["sign_in_address"]
+
+    before = await ask_at_once(limited, asking, many)
+    await asyncio.to_thread(own_redis.kill)
+    meanwhile = await ask_at_once(limited, asking, many)
+    await asyncio.to_thread(own_redis.start)
+    await until_redis_is_used(*limited)
+    afterwards = await ask_at_once(limited, asking, many)
+
+    assert passed(before) == LIMITS["sign_in_address"]
+    assert passed(before + meanwhile + afterwards) <= 2 * LIMITS["sign_in_address"]
 
 
 @pytest.mark.parametrize("kind", ["sign_in_address", "registration"])
