@@ -1,6 +1,8 @@
 """Opening connections to Postgres, and letting go of those that broke without waiting for them."""
 
+from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic
 from uuid import uuid4
 
 import asyncpg
@@ -11,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from service.settings import Settings
+
+_DOUBT_SECONDS = 1.0
 
 
 class PromptConnection(asyncpg.Connection):
@@ -37,16 +41,32 @@ async def connect(settings: Settings) -> asyncpg.Connection:
     return connection
 
 
-def pass_over_closed(engine: AsyncEngine) -> None:
-    """Hand out no connection that is known to have ended: a write can't be tried again, and need not fail for it."""
-    event.listen(engine.sync_engine, "checkout", _refuse_closed)
+@dataclass(slots=True)
+class Trust:
+    """Which connections are handed out: none that has ended, none from before the last doubt.
 
+    A write can't be tried again, and need not fail for a connection that is known to be of no use.
+    """
 
-def _refuse_closed(connection: DBAPIConnection, _entry: ConnectionPoolEntry, _proxy: object) -> None:
-    driver: asyncpg.Connection = connection.driver_connection
-    if driver.is_closed():
-        # Its neighbours were most likely lost with it. The pool opens another one and goes on.
-        raise InvalidatePoolError("the server has closed it")
+    doubted_at: float = float("-inf")
+
+    def doubt(self) -> None:
+        """Have every connection opened anew before its next use; not more often than a server can bear."""
+        if monotonic() - self.doubted_at > _DOUBT_SECONDS:
+            self.doubted_at = monotonic()
+
+    def watch(self, engine: AsyncEngine) -> None:
+        event.listen(engine.sync_engine, "connect", self._note)
+        event.listen(engine.sync_engine, "checkout", self._look)
+
+    def _note(self, _connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+        entry.info["opened_at"] = monotonic()
+
+    def _look(self, connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: object) -> None:
+        driver: asyncpg.Connection = connection.driver_connection
+        if driver.is_closed() or entry.info["opened_at"] < self.doubted_at:
+            # Its neighbours were most likely lost with it. The pool opens another one and goes on.
+            raise InvalidatePoolError("it is of no use")
 
 
 def pooler_options(settings: Settings) -> dict[str, object]:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from service.settings import Settings
-from service.storage.connecting import connect, pass_over_closed, pooler_options
+from service.storage.connecting import Trust, connect, pooler_options
 from service.storage.observing import observe_statements
 from service.telemetry import facts
 from service.telemetry.metrics import StoreMetrics
@@ -48,6 +48,7 @@ class Database:
     def __init__(self, settings: Settings, metrics: StoreMetrics) -> None:
         self._settings = settings
         self._metrics = metrics
+        self._trust = Trust()
         self._engine = self._new_engine(pool_size=settings.database_pool, max_overflow=0, pool_timeout=1)
         self._apart = self._new_engine(poolclass=NullPool)
         isolation = "READ COMMITTED" if settings.database_pooler == "transaction" else "AUTOCOMMIT"
@@ -65,7 +66,7 @@ class Database:
                     yield connection
         except DatabaseReadOnly:
             # A standby, or a primary that was demoted: the next connections may reach another server.
-            await self._engine.dispose()
+            self._trust.doubt()
             raise
 
     async def read(
@@ -148,7 +149,7 @@ class Database:
             hide_parameters=True,
             **({"poolclass": AsyncAdaptedQueuePool} | pooling),
         )
-        pass_over_closed(engine)
+        self._trust.watch(engine)
         observe_statements(engine, self._metrics, self._settings.slow_query)
         return engine
 

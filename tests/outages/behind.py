@@ -148,3 +148,9 @@ async def everything(behind: Behind) -> dict[str, str]:
         return {table: await connection.fetchval(sql.format(table)) for table in TABLES.split(", ")}
     finally:
         await connection.close()
+
+
+async def connections(behind: Behind) -> int:
+    """Count the connections that replicas have to Postgres."""
+    async with behind.postgres.as_superuser() as connection:
+        return int(await connection.fetchval("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'signet'"))

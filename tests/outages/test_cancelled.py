@@ -16,7 +16,7 @@ from tests.kit.people import Person, SignedIn
 from tests.kit.racing import transaction
 from tests.kit.services import Service
 from tests.kit.waiting import eventually
-from tests.outages.behind import Behind, sign_in, works
+from tests.outages.behind import Behind, connections, sign_in, works
 
 AT_ONCE = 100
 LONGEST_PATIENCE = 0.08
@@ -56,7 +56,7 @@ async def test_cancelled_requests_leave_nothing_behind(
         assert await works(replica, phone)
         # Some hundred hashes were given up: were each to take its slot along, none would be left.
         await eventually(_signs_in, replica, ada, within=CALM_WITHIN)
-    assert await _connections(behind) <= len(replicas_behind_faults) * CONNECTIONS
+    assert await connections(behind) <= len(replicas_behind_faults) * CONNECTIONS
 
 
 def _requests(person: Person, session: SignedIn, slow: SignedIn, count: int) -> Iterator[bytes]:
@@ -142,8 +142,3 @@ async def _left_behind(replica: Service, files: float) -> dict[str, float]:
 
 async def _open_files(replica: Service) -> float:
     return (await read_metrics(replica)).value("process_open_fds")
-
-
-async def _connections(behind: Behind) -> int:
-    async with behind.postgres.as_superuser() as connection:
-        return int(await connection.fetchval("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'signet'"))

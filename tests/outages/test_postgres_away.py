@@ -22,6 +22,7 @@ from tests.outages.behind import (
     Behind,
     all_away_in_time,
     comes_from,
+    connections,
     done_or_away_in_time,
     everything,
     expect_away,
@@ -156,6 +157,24 @@ async def test_a_server_that_only_reads_answers_what_is_only_read(
             assert await tier(replica, phone) in {"postgres", "shared"}
             listed = await replica.get("/v1/sessions", token=phone.access_token)
             assert [session["id"] for session in listed.json()["items"]] == [phone.session_id]
+
+
+async def test_a_postgres_that_takes_no_write_is_not_worn_out_by_new_connections(
+    replicas_behind_faults: tuple[Service, Service], behind: Behind, ada: Person
+) -> None:
+    first, second = replicas_behind_faults
+    phone = await ada.sign_in()
+
+    async with read_only_postgres(behind.postgres):
+        for _ in range(10):
+            answers = await asyncio.gather(
+                *(rename(replica, phone, "Countess") for replica in (first, second) for _ in range(POOL)),
+                *(replica.get("/v1/sessions", token=phone.access_token) for replica in (first, second)),
+            )
+            assert {answer.status_code for answer in answers} == {200, 503}
+        assert await connections(behind) <= len(replicas_behind_faults) * (POOL + 1)
+
+    await eventually(works, first, phone, within=BACK_WITHIN)
 
 
 async def test_a_slow_postgres_is_waited_for_or_said_to_be_away_but_nothing_else(

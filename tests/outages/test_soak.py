@@ -19,7 +19,7 @@ from tests.kit.metrics import read_metrics
 from tests.kit.people import SignedIn, new_person
 from tests.kit.services import Service
 from tests.kit.waiting import eventually
-from tests.outages.behind import BACK_WITHIN, Behind, reaches_both_stores, rename
+from tests.outages.behind import BACK_WITHIN, Behind, connections, reaches_both_stores, rename
 from tests.outages.soaking import Ledger, Regular
 from tests.outages.ways import (
     SLOW_POSTGRES_SECONDS,
@@ -111,7 +111,7 @@ async def test_what_was_acknowledged_is_there_and_nothing_is_left_behind(
         assert _unexpected(replica) == []
     assert await ledger.contradictions(behind.postgres.server.url) == {}
     assert ledger.statuses.keys() <= {200, 201, 204, 503}
-    assert await _connections(behind) <= len(replicas_behind_faults) * CONNECTIONS
+    assert await connections(behind) <= len(replicas_behind_faults) * CONNECTIONS
     growth = [_bytes_per_minute(those) for those in weights.values()]
     print(f"\n{dict(ledger.statuses)}, memory per minute in the second half: {[f'{rate:+,.0f}' for rate in growth]}")
     if seconds >= LONG:
@@ -199,8 +199,3 @@ def _unexpected(replica: Service) -> list[str]:
     """Lines of the log about what nobody had thought of."""
     lines = [json.loads(line) for line in replica.log_lines() if line.startswith("{")]
     return [line["message"] for line in lines if line["level"] in {"error", "critical"}]
-
-
-async def _connections(behind: Behind) -> int:
-    async with behind.postgres.as_superuser() as connection:
-        return int(await connection.fetchval("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'signet'"))
