@@ -92,8 +92,11 @@ class Cache:
     def raise_least(self, key: str, version: int) -> None:
         """Hear that a key has reached `version`: what is older is never served again. May come twice or late."""
         known, _ = self._least.get(key, (0, 0.0))
+        if version <= known:
+            # By Redis first, by the poll again: what was read since then is no older.
+            return
         kept = 2 * (self._rules.shared_ttl + self._rules.stale_if_error)
-        self._least[key] = (max(known, version), self._clock.timestamp() + kept)
+        self._least[key] = (version, self._clock.timestamp() + kept)
         self._least.move_to_end(key)
         self._near.drop(key)
         # A fetch under way may have read the old version: whoever asks from now on starts another.

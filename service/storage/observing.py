@@ -7,12 +7,12 @@ from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
-from sqlalchemy.engine.interfaces import DBAPICursor, ExecutionContext
+from sqlalchemy.engine.interfaces import DBAPICursor, ExceptionContext, ExecutionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.telemetry import facts
 from service.telemetry.metrics import StoreMetrics
-from service.telemetry.traces import statement_span
+from service.telemetry.traces import end_statement_span, statement_span
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +22,7 @@ def observe_statements(engine: AsyncEngine, metrics: StoreMetrics, slow: timedel
     observer = Observer(metrics, slow.total_seconds())
     event.listen(engine.sync_engine, "before_cursor_execute", observer.before, retval=True)
     event.listen(engine.sync_engine, "after_cursor_execute", observer.after)
+    event.listen(engine.sync_engine, "handle_error", observer.failed)
 
 
 class Observer:
@@ -56,12 +57,20 @@ class Observer:
         context: ExecutionContext | None,
         _many: bool,  # noqa: FBT001
     ) -> None:
-        if context is None:
-            return
+        if context is not None:
+            self._end(context)
+
+    def failed(self, failure: ExceptionContext) -> None:
+        """See a statement that did not come back in order: refused, cut off or given up."""
+        context = failure.execution_context
+        if context is not None and "signet_started" in context.__dict__:
+            self._end(context, type(failure.original_exception).__name__)
+
+    def _end(self, context: ExecutionContext, error: str = "") -> None:
         name, started, span = context.__dict__.pop("signet_started")
         seconds = perf_counter() - started
         self._metrics.statement_duration.labels(name).observe(seconds)
         if span is not None:
-            span.end()
+            end_statement_span(span, error)
         if seconds >= self._slow_seconds:
             logger.warning("slow statement", extra={"statement": name, "duration_ms": round(seconds * 1000, 1)})

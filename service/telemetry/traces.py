@@ -97,3 +97,11 @@ def statement_span(name: str) -> Span | None:
         return None
     attributes = {"db.system.name": "postgresql", "db.operation.name": name}
     return tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
+
+
+def end_statement_span(started: Span, error: str = "") -> None:
+    """End the span of a statement; `error` is the type of what ended it early."""
+    if error:
+        started.set_status(Status(StatusCode.ERROR))
+        started.set_attribute("error.type", error)
+    started.end()

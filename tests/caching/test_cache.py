@@ -156,6 +156,16 @@ async def test_changes_may_be_heard_twice_and_out_of_order(stores: Addresses, he
         assert (await one.read(truth.load)).tier is Tier.NEAR
 
 
+async def test_hearing_again_of_what_is_known_costs_no_second_look(stores: Addresses) -> None:
+    truth = Truth(version=2).open()
+    async with replica_of(stores) as one:
+        one.cache.raise_least(KEY, 2)
+        await one.read(truth.load)
+        one.cache.raise_least(KEY, 2)
+
+        assert (await one.read(truth.load)).tier is Tier.NEAR
+
+
 async def test_nothing_under_a_key_is_remembered_briefly_and_in_this_process_alone(stores: Addresses) -> None:
     truth = Truth(version=0).open()
     async with replica_of(stores) as one:

@@ -9,6 +9,7 @@ import pytest
 
 from service.settings import Settings
 from tests.kit.everywhere import accepted_everywhere, refused_everywhere
+from tests.kit.otlp import collecting
 from tests.kit.people import Person, SignedIn
 from tests.kit.racing import transaction
 from tests.kit.refreshing import refresh
@@ -43,6 +44,7 @@ from tests.outages.ways import (
     read_only_postgres,
     reset,
     restarted,
+    silent,
     slow,
 )
 
@@ -175,6 +177,27 @@ async def test_a_postgres_that_takes_no_write_is_not_worn_out_by_new_connections
         assert await connections(behind) <= len(replicas_behind_faults) * (POOL + 1)
 
     await eventually(works, first, phone, within=BACK_WITHIN)
+
+
+@pytest.mark.parametrize("way", [read_only_postgres, silent])
+async def test_a_statement_that_failed_is_in_the_trace_of_its_request(
+    behind: Behind, start_service: StartService, ada: Person, way: Away
+) -> None:
+    def failed() -> set[str]:
+        return {span.name for span in collector.spans() if span.kind == span.SPAN_KIND_CLIENT and span.status.code == 2}
+
+    async def has_arrived() -> bool:
+        return bool(failed())
+
+    with collecting() as collector:
+        tracing = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_TRACES_SAMPLER_ARG": "1"}
+        traced = await start_service(**behind.environment, **tracing, OTEL_BSP_SCHEDULE_DELAY="100")
+        phone = await ada.sign_in("phone", traced)
+        async with way(behind.postgres):
+            expect_away(await rename(traced, phone, "Countess"))
+        await eventually(has_arrived, within=5.0)
+
+    assert all("." in name for name in failed())
 
 
 async def test_a_slow_postgres_is_waited_for_or_said_to_be_away_but_nothing_else(
