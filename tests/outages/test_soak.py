@@ -17,7 +17,7 @@ import pytest
 from service.settings import Settings
 from tests.kit.metrics import read_metrics
 from tests.kit.people import SignedIn, new_person
-from tests.kit.services import Service
+from tests.kit.services import Service, running_service
 from tests.kit.waiting import eventually
 from tests.outages.behind import BACK_WITHIN, Behind, connections, reaches_both_stores, rename
 from tests.outages.soaking import Ledger, Regular
@@ -50,6 +50,7 @@ LOOK_EVERY = 1.0
 LONG = 600.0
 MOST_GROWTH_PER_MINUTE = 1_000_000
 MOST_TASKS, SPARE_FILES = 10, 50
+SOON_FULL = {"SIGNET_ACCESS_TTL": "1min", "SIGNET_TOKEN_MEMO": "100"}
 CONNECTIONS = Settings.model_fields["database_pool"].default + 1
 NOTHING_IN_USE = ("signet_database_pool_in_use", "signet_database_pool_waiting", "signet_hash_queue_depth")
 FAULTS: tuple[tuple[str, Away], ...] = (
@@ -72,6 +73,17 @@ FAULTS: tuple[tuple[str, Away], ...] = (
     ("redis", refusing),
     ("postgres", refusing),
 )
+
+
+@pytest.fixture(scope="module")
+async def replicas(behind: Behind, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Service, Service]]:
+    """Two processes whose memory fills up within minutes with all that it may hold."""
+    logs, settings = tmp_path_factory.mktemp("logs"), {**behind.settings, **SOON_FULL}
+    async with (
+        running_service(behind.stores, logs / "first.log", settings) as first,
+        running_service(behind.stores, logs / "second.log", settings) as second,
+    ):
+        yield first, second
 
 
 @dataclass(frozen=True)
@@ -98,20 +110,20 @@ class Held:
     ],
 )
 async def test_what_was_acknowledged_is_there_and_nothing_is_left_behind(
-    replicas_behind_faults: tuple[Service, Service], behind: Behind, seconds: float
+    replicas: tuple[Service, Service], behind: Behind, seconds: float
 ) -> None:
     ledger = Ledger()
-    before = [await _held(replica) for replica in replicas_behind_faults]
+    before = [await _held(replica) for replica in replicas]
 
-    async with _everybody(replicas_behind_faults, ledger), _weighed(replicas_behind_faults) as weights:
-        await _fail_now_and_then(behind, replicas_behind_faults, seconds)
+    async with _everybody(replicas, ledger), _weighed(replicas) as weights:
+        await _fail_now_and_then(behind, replicas, seconds)
 
-    for replica, held in zip(replicas_behind_faults, before, strict=True):
+    for replica, held in zip(replicas, before, strict=True):
         assert (await _held_in_the_end(replica, held)).is_no_more_than(held)
         assert _unexpected(replica) == []
     assert await ledger.contradictions(behind.postgres.server.url) == {}
     assert ledger.statuses.keys() <= {200, 201, 204, 503}
-    assert await connections(behind) <= len(replicas_behind_faults) * CONNECTIONS
+    assert await connections(behind) <= len(replicas) * CONNECTIONS
     growth = [_bytes_per_minute(those) for those in weights.values()]
     print(f"\n{dict(ledger.statuses)}, memory per minute in the second half: {[f'{rate:+,.0f}' for rate in growth]}")
     if seconds >= LONG:
