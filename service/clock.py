@@ -5,11 +5,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 
+def steady() -> Callable[[], float]:
+    """Give the machine's time as it goes on from now, whatever its clock is set to meanwhile."""
+    began = time.time() - time.monotonic()
+    return lambda: began + time.monotonic()
+
+
 class Clock:
     """Wall-clock time in UTC; `offset` is what must be added to the machine's clock to get Postgres' time."""
 
-    def __init__(self, source: Callable[[], float] = time.time) -> None:
-        self._source = source
+    def __init__(self, source: Callable[[], float] | None = None) -> None:
+        self._machine = source or time.time
+        self._source = source or steady()
+        self._machine_offset = 0.0
         self._offset = 0.0
 
     def timestamp(self) -> float:
@@ -21,10 +29,11 @@ class Clock:
 
     @property
     def offset(self) -> timedelta:
-        return timedelta(seconds=self._offset)
+        return timedelta(seconds=self._machine_offset)
 
     def correct(self, database_time: datetime) -> None:
         """Follow the database's clock: `database_time` is what it said just now."""
+        self._machine_offset = database_time.timestamp() - self._machine()
         self._offset = database_time.timestamp() - self._source()
 
 

@@ -134,7 +134,7 @@ def _security(settings: Settings, clock: Clock, metrics: Metrics) -> Security:
         ring=ring,
         tokens=AccessTokens(ring, rules, clock, settings.token_memo),
         passwords=Passwords(hasher, pool, secrets),
-        revocations=Revocations(clock, kept.total_seconds(), settings.revocation_memory),
+        revocations=Revocations(kept.total_seconds(), settings.revocation_memory),
         hashing_pool=pool,
     )
 

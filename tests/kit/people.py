@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from tests.kit.services import Service
+from tests.kit.services import Caller, Service
 
 PASSWORD = "a perfectly fine password"
 
@@ -43,7 +43,7 @@ class Person:
     id: str = ""
     profile: dict[str, Any] = field(default_factory=dict)
 
-    async def sign_in(self, device: str | None = None, service: Service | None = None) -> SignedIn:
+    async def sign_in(self, device: str | None = None, service: Caller | None = None) -> SignedIn:
         body = {"email": self.email, "password": self.password, "device": device}
         return SignedIn.of(await (service or self.service).post("/v1/sessions", json=body))
 

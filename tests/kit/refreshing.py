@@ -4,15 +4,15 @@ import httpx
 from asyncpg import Connection, Record
 
 from tests.kit.people import SignedIn
-from tests.kit.services import Service
+from tests.kit.services import Caller
 
 
-async def refresh(service: Service, refresh_token: str) -> httpx.Response:
+async def refresh(service: Caller, refresh_token: str) -> httpx.Response:
     """Present a refresh token."""
     return await service.post("/v1/sessions/refresh", json={"refresh_token": refresh_token})
 
 
-async def refreshed(service: Service, refresh_token: str) -> SignedIn:
+async def refreshed(service: Caller, refresh_token: str) -> SignedIn:
     """Present a refresh token that is good for another pair."""
     return SignedIn.of(await refresh(service, refresh_token))
 

@@ -19,15 +19,11 @@ from tests.kit.waiting import until
 START_SECONDS, STOP_SECONDS = 20.0, 15.0
 
 
-class Service:
-    """One process of the service. `token=` sends a bearer token, `if_match=` and the like are headers."""
+class Caller:
+    """Speaks to one replica over HTTP. `token=` sends a bearer token, `if_match=` and the like are headers."""
 
-    def __init__(self, process: Program, port: int, management_port: int, log: Path) -> None:
-        self.process = process
-        self.url = f"http://127.0.0.1:{port}"
-        self.management_url = f"http://127.0.0.1:{management_port}"
-        self.log = log
-        self._client = httpx.AsyncClient(base_url=self.url, timeout=30, limits=httpx.Limits(max_connections=300))
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
 
     async def call(
         self, method: str, path: str, *, token: str | None = None, headers: Mapping[str, str] | None = None, **body: Any
@@ -60,6 +56,17 @@ class Service:
 
     async def refuses(self, access_token: str) -> bool:
         return not await self.accepts(access_token)
+
+
+class Service(Caller):
+    """One process of the service."""
+
+    def __init__(self, process: Program, port: int, management_port: int, log: Path) -> None:
+        self.process = process
+        self.url = f"http://127.0.0.1:{port}"
+        self.management_url = f"http://127.0.0.1:{management_port}"
+        self.log = log
+        super().__init__(httpx.AsyncClient(base_url=self.url, timeout=30, limits=httpx.Limits(max_connections=300)))
 
     async def metrics(self) -> str:
         answer = await self._client.get(f"{self.management_url}/metrics")

@@ -133,9 +133,8 @@ async def test_what_was_acknowledged_is_there_and_nothing_is_left_behind(
 async def _fail_now_and_then(behind: Behind, replicas: tuple[Service, ...], seconds: float) -> None:
     """Let one store after the other fail in every way; after each the replicas work again within two seconds."""
     person = await new_person(replicas[0], "onlooker@example.com")
-    session = await person.sign_in()
     for name, way in islice(cycle(FAULTS), int(seconds / FAULT_EVERY)):
-        began = monotonic()
+        began, session = monotonic(), await person.sign_in()
         async with way(getattr(behind, name)):
             await asyncio.sleep(FAULT_LASTS)
         for replica in replicas:

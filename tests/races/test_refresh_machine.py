@@ -22,10 +22,12 @@ from hypothesis.stateful import (
 
 from tests.kit.ageing import A_MOMENT, AGE, GRACE, IDLE, age
 from tests.kit.claims import lineage, roles_of
+from tests.kit.clocks import WrongClock, replica_with_wrong_clock
+from tests.kit.environment import Addresses
 from tests.kit.everywhere import PROMISED_SECONDS
 from tests.kit.people import Person, SignedIn, new_person
 from tests.kit.refreshing import refresh, session_row
-from tests.kit.services import Service
+from tests.kit.services import Caller, Service
 from tests.kit.waiting import eventually
 
 Answer = TypeVar("Answer")
@@ -77,7 +79,9 @@ class World:
     """The real thing that the model is held against."""
 
     loop: asyncio.AbstractEventLoop
-    replicas: tuple[Service, Service]
+    home: Service
+    replicas: tuple[Caller, ...]
+    wrong: WrongClock
     database: asyncpg.Connection
     boss: str
     examples: int = 0
@@ -107,7 +111,7 @@ class RefreshMachine(RuleBasedStateMachine):
     def register(self) -> None:
         self.world.examples += 1
         email = f"ada-{self.world.examples}@example.com"
-        self.ada: Person = self.world.run(new_person(self.world.replicas[0], email))
+        self.ada: Person = self.world.run(new_person(self.world.home, email))
         self.log_in(0)
 
     @rule(number=numbers)
@@ -210,6 +214,10 @@ class RefreshMachine(RuleBasedStateMachine):
         for session in self.sessions:
             session.ended_by = session.ended_by or "suspended"
 
+    @rule(seconds=st.sampled_from([-30.0, 30.0, 3600.0, -3600.0]))
+    def set_the_clock_of_a_replica(self, seconds: float) -> None:
+        self.world.run(self.world.wrong.move(seconds))
+
     @rule(number=numbers, by=st.sampled_from([GRACE, GRACE + A_MOMENT, GRACE / 10, DAYS, IDLE + A_MOMENT]))
     def grow_older(self, number: int, by: timedelta) -> None:
         self._grow_older(self._session(number), by)
@@ -272,8 +280,8 @@ class RefreshMachine(RuleBasedStateMachine):
         chosen = self.running() if number % 5 else self.sessions
         return (chosen or self.sessions)[number % len(chosen or self.sessions)]
 
-    def _replica(self, number: int) -> Service:
-        return self.world.replicas[number % 2]
+    def _replica(self, number: int) -> Caller:
+        return self.world.replicas[number % len(self.world.replicas)]
 
 
 @pytest.mark.parametrize(
@@ -285,16 +293,22 @@ class RefreshMachine(RuleBasedStateMachine):
     ],
 )
 async def test_every_course_of_events_is_one_the_model_knows(
-    replicas: tuple[Service, Service], database: asyncpg.Connection, admin: Person, examples: int, steps: int
+    replicas: tuple[Service, Service],
+    stores: Addresses,
+    database: asyncpg.Connection,
+    admin: Person,
+    examples: int,
+    steps: int,
 ) -> None:
     boss = await admin.sign_in()
-    world = World(asyncio.get_running_loop(), replicas, database, boss.access_token)
     bounds = settings(
         max_examples=examples,
         stateful_step_count=steps,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
     )
-    # Hypothesis takes any callable that makes a machine; its types say less.
-    machine = cast("type[RuleBasedStateMachine]", lambda: RefreshMachine(world))
-    await asyncio.to_thread(run_state_machine_as_test, machine, settings=bounds)
+    async with replica_with_wrong_clock(stores, 30.0) as (third, wrong):
+        world = World(asyncio.get_running_loop(), replicas[0], (*replicas, third), wrong, database, boss.access_token)
+        # Hypothesis takes any callable that makes a machine; its types say less.
+        machine = cast("type[RuleBasedStateMachine]", lambda: RefreshMachine(world))
+        await asyncio.to_thread(run_state_machine_as_test, machine, settings=bounds)
