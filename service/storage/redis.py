@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import TypeVar, cast
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import redis.asyncio as redis
 from purgatory import AsyncCircuitBreakerFactory
 from purgatory.domain.model import OpenedState
 from redis.asyncio.client import PubSub
 from redis.commands.core import AsyncScript
+from redis.credentials import CredentialProvider
 from redis.exceptions import RedisError
 from redis.maint_notifications import MaintNotificationsConfig
 
@@ -35,13 +37,32 @@ class RedisGivenUp(RedisAway):
     """It was not even asked: it has failed too often just now."""
 
 
+class Credentials(CredentialProvider):
+    """Who we are to Redis; the address is read again at each connect, so that a rotated password is used at once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
+        return self.get_credentials()
+
+    def get_credentials(self) -> tuple[str] | tuple[str, str]:
+        address = urlsplit(self._settings.redis_address())
+        if address.password is None:
+            # The client asks for none then, though its types have no word for it.
+            return cast("tuple[str]", ())
+        password = unquote(address.password)
+        return (unquote(address.username), password) if address.username else (password,)
+
+
 class Redis:
     """A client of any Redis-compatible server. Nothing is lost when it is away: Postgres has it all."""
 
     def __init__(self, settings: Settings, metrics: StoreMetrics) -> None:
         self._seconds = settings.redis_timeout.total_seconds()
         self._client = redis.Redis.from_url(
-            settings.redis_address(),
+            _without_credentials(settings.redis_address()),
+            credential_provider=Credentials(settings),
             socket_timeout=self._seconds,
             socket_connect_timeout=self._seconds,
             # One more for the subscription, and some that are on their way out.
@@ -126,3 +147,8 @@ class Redis:
             raise RedisAway from error
         self._metrics.redis_commands.labels("answered").inc()
         return answer
+
+
+def _without_credentials(url: str) -> str:
+    address = urlsplit(url)
+    return urlunsplit(address._replace(netloc=address.netloc.rpartition("@")[2]))

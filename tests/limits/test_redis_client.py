@@ -2,8 +2,14 @@
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import redis.asyncio as redis
 
 from local.server import Server
+from service.storage import RedisAway
 from tests.kit.environment import Addresses
 from tests.kit.parts import redis_of, settings_of
 
@@ -25,3 +31,24 @@ async def test_connections_that_died_with_redis_cost_nobody_an_answer(stores: Ad
         await asyncio.to_thread(own_redis.start)
 
         assert await asyncio.gather(*(client.get("any") for _ in range(CROWD))) == [None] * CROWD
+
+
+async def test_a_rotated_password_is_used_at_the_next_connection(
+    stores: Addresses, own_redis: Server, tmp_path: Path
+) -> None:
+    own_redis.start()
+    former, new, file = urlsplit(own_redis.url).password, "a new one", tmp_path / "redis-url"
+    file.write_text(own_redis.url)
+    try:
+        async with redis_of(settings_of(stores, redis_url=own_redis.url, redis_url_file=file)) as client:
+            await client.ping()
+            async with redis.Redis.from_url(own_redis.url) as operator:
+                await operator.config_set("requirepass", new)
+                await operator.client_kill_filter(_type="normal")
+            with pytest.raises(RedisAway):
+                await client.ping()
+
+            file.write_text(own_redis.url.replace(str(former), new.replace(" ", "%20")))
+            await client.ping()
+    finally:
+        own_redis.kill()
