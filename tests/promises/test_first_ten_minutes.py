@@ -2,8 +2,11 @@
 
 import asyncio
 import re
+import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+
+import pytest
 
 from local.signet import Wishes
 from tests.kit.programs import ROOT
@@ -37,6 +40,7 @@ def steps() -> list[Step]:
     return found
 
 
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the commands are for machines with curl")
 async def test_every_command_prints_what_the_page_promises(
     start_service: Callable[..., Awaitable[Service]],
 ) -> None:
