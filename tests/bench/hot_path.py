@@ -12,7 +12,7 @@ import httpx
 import psutil
 
 from tests.bench.collector import collector
-from tests.bench.measuring import OTHER_CORES, SERVER_CORES, Subject, get, measure, pin
+from tests.bench.measuring import HASH_AS_SHIPPED, OTHER_CORES, SERVER_CORES, Subject, get, measure, pin
 from tests.kit.environment import Addresses
 from tests.kit.people import new_person
 from tests.kit.programs import ROOT, cold
@@ -41,7 +41,7 @@ async def signet(stores: Addresses, folder: Path) -> AsyncIterator[list[Subject]
     """Run the service with metrics, log line and tracing at 1 %, its caches warm for some people."""
     taking = collector()
     threading.Thread(target=taking.serve_forever, daemon=True).start()
-    settings = {
+    settings = HASH_AS_SHIPPED | {
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{taking.server_port}",
         "OTEL_TRACES_SAMPLER_ARG": "0.01",
     }
