@@ -62,13 +62,12 @@ found = {getattr(module, "__file__", None) for module in list(sys.modules.values
 [compile(file, doraise=True, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH) \
 for file in sorted(filter(None, found)) if file.startswith(library) and file.endswith(".py")]'; \
     mkdir /bytecode; \
-    cd /usr/local/lib; \
-    find . -name __pycache__ -type d -exec cp -r --parents {} /bytecode \;
+    find /usr/local/lib -name __pycache__ -type d -exec cp -r --parents {} /bytecode \;
 
 # For developers: files may be replaced from outside (that needs tar, which the base has), and a change starts it again.
 # Nothing of the service is compiled ahead here, or an edit would be overlooked.
 FROM bare AS dev
-COPY --from=compiled /bytecode /usr/local/lib
+COPY --from=compiled /bytecode /
 COPY --from=packages-dev /opt/signet /opt/signet
 COPY --chown=10001:10001 service service
 RUN chown 10001:10001 /app
@@ -77,7 +76,7 @@ CMD ["dev"]
 
 FROM bare AS service
 COPY LICENSE NOTICE ./
-COPY --from=compiled /bytecode /usr/local/lib
+COPY --from=compiled /bytecode /
 COPY --from=compiled /opt/signet /opt/signet
 COPY --from=compiled /app/service service
 USER 10001:10001
