@@ -42,6 +42,8 @@ check: install-development ## Run the linters, the types and the rules about the
 	@$(IN_VENV) mypy service tests local
 	@.venv/bin/python -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 	@$(IN_VENV) codespell_lib
+	@.venv/bin/hadolint Dockerfile
+	@.venv/bin/zizmor --offline --quiet .github
 	@$(IN_VENV) pytest -q tests/promises/test_sizes.py
 
 prove: install-development ## Run the long tests
