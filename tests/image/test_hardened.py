@@ -24,9 +24,7 @@ def ports() -> tuple[int, int]:
 @pytest.fixture
 def settings(stores: Addresses, ports: tuple[int, int]) -> dict[str, str]:
     """Settings of a service in production on these ports, which drains for no longer than a test likes to wait."""
-    return production(
-        stores, SIGNET_PORT=str(ports[0]), SIGNET_MANAGEMENT_PORT=str(ports[1]), SIGNET_DRAIN="500ms"
-    )
+    return production(stores, SIGNET_PORT=str(ports[0]), SIGNET_MANAGEMENT_PORT=str(ports[1]), SIGNET_DRAIN="500ms")
 
 
 @pytest.fixture
@@ -55,7 +53,15 @@ def test_it_serves(
     image: Image, container: Container, settings: dict[str, str], ports: tuple[int, int], stores: Addresses
 ) -> None:
     email, password = "first@example.com", "correct horse battery staple"
-    stores.command("users", "create", email, "--password-file", "-", given=password, SIGNET_SECRET_KEYS=settings["SIGNET_SECRET_KEYS"])
+    stores.command(
+        "users",
+        "create",
+        email,
+        "--password-file",
+        "-",
+        given=password,
+        SIGNET_SECRET_KEYS=settings["SIGNET_SECRET_KEYS"],
+    )
 
     answer = httpx.post(f"http://127.0.0.1:{ports[0]}/v1/sessions", json={"email": email, "password": password})
 
