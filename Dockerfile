@@ -65,13 +65,14 @@ for file in sorted(filter(None, found)) if file.startswith(library) and file.end
     find /usr/local/lib -name __pycache__ -type d -exec cp -r --parents {} /bytecode \;
 
 # For developers: files may be replaced from outside (that needs tar, which the base has), and a change starts it again.
-# Nothing of the service is compiled ahead here, or an edit would be overlooked.
+# Nothing of the service is compiled ahead here, or an edit would be overlooked; each start keeps what it has compiled.
 FROM bare AS dev
 COPY --from=compiled /bytecode /
 COPY --from=packages-dev /opt/signet /opt/signet
 COPY --chown=10001:10001 service service
-RUN chown 10001:10001 /app
+RUN chown -R 10001:10001 /app
 USER 10001:10001
+ENV PYTHONDONTWRITEBYTECODE=
 CMD ["dev"]
 
 FROM bare AS service

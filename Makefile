@@ -60,7 +60,8 @@ image: ## Build the image with docker, buildah or podman; see IMAGE, BASE and TA
 		local/image.sh '$(IMAGE)' $(BUILD_FLAGS)
 
 test-image: install-development image ## Build the image, list what is in it and run it with nothing allowed
-	@TEST_IMAGE='$(IMAGE)' $(IN_VENV) pytest tests/image $(ARGUMENTS)
+	@$(MAKE) --no-print-directory image IMAGE='$(IMAGE)-reload' TARGET=dev
+	@TEST_IMAGE='$(IMAGE)' TEST_DEV_IMAGE='$(IMAGE)-reload' $(IN_VENV) pytest -n 0 tests/image $(ARGUMENTS)
 
 lock: install-development ## Lock the dependencies anew after a change of requirements/*.in
 	@$(LOCK) requirements/service.in --output-file requirements/service.txt

@@ -86,11 +86,12 @@ class Image:
         )  # fmt: skip
 
     @contextmanager
-    def running(self, environment: Mapping[str, str]) -> Iterator[Container]:
-        """Serve with nothing allowed."""
+    def running(self, environment: Mapping[str, str], *, is_writable: bool = False) -> Iterator[Container]:
+        """Serve with nothing allowed; for developers with one thing, files that may be replaced."""
         # podman would lend a writable /tmp; docker does not.
         harder = ["--read-only-tmpfs=false"] if self.engine == "podman" else []
-        options = ["--detach", "--network=host", *NOTHING_ALLOWED, *harder, *_given(environment)]
+        limits = [word for word in [*NOTHING_ALLOWED, *harder] if not (is_writable and word.startswith("--read-only"))]
+        options = ["--detach", "--network=host", *limits, *_given(environment)]
         container = Container(self.engine, ask(self.engine, "run", *options, self.name).strip())
         try:
             yield container
