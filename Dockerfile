@@ -64,15 +64,17 @@ for file in sorted(filter(None, found)) if file.startswith(library) and file.end
     mkdir /bytecode; \
     find /usr/local/lib -name __pycache__ -type d -exec cp -r --parents {} /bytecode \;
 
-# For developers: files may be replaced from outside (that needs tar, which the base has), and a change starts it again.
-# Nothing of the service is compiled ahead here, or an edit would be overlooked; each start keeps what it has compiled.
+# For developers: files are edited in /app, which has to be writable (a volume, where the root is not), and a change
+# starts the service again. Copying into it needs tar, which the base has. Other commands than `dev` run on the files
+# of the image. Nothing of the service is compiled ahead, or an edit would be overlooked.
 FROM bare AS dev
 COPY --from=compiled /bytecode /
 COPY --from=packages-dev /opt/signet /opt/signet
-COPY --chown=10001:10001 service service
-RUN chown -R 10001:10001 /app
+COPY service /opt/source/service
+RUN chown 10001:10001 /app
 USER 10001:10001
-ENV PYTHONDONTWRITEBYTECODE=
+ENV PYTHONPATH=/app:/opt/source PYTHONDONTWRITEBYTECODE=
+ENTRYPOINT ["sh", "-c", "[ \"$1\" != dev ] || [ -e service ] || cp -R /opt/source/service . && exec python -m service \"$@\"", "signet"]
 CMD ["dev"]
 
 FROM bare AS service

@@ -86,17 +86,16 @@ class Image:
         )  # fmt: skip
 
     @contextmanager
-    def running(self, environment: Mapping[str, str], *, is_writable: bool = False) -> Iterator[Container]:
-        """Serve with nothing allowed; for developers with one thing, files that may be replaced."""
+    def running(self, environment: Mapping[str, str], *more: str) -> Iterator[Container]:
+        """Serve with nothing allowed but what `more` options of `docker run` say."""
         # podman would lend a writable /tmp; docker does not.
         harder = ["--read-only-tmpfs=false"] if self.engine == "podman" else []
-        limits = [word for word in [*NOTHING_ALLOWED, *harder] if not (is_writable and word.startswith("--read-only"))]
-        options = ["--detach", "--network=host", *limits, *_given(environment)]
+        options = ["--detach", "--network=host", *NOTHING_ALLOWED, *harder, *more, *_given(environment)]
         container = Container(self.engine, ask(self.engine, "run", *options, self.name).strip())
         try:
             yield container
         finally:
-            ask(self.engine, "rm", "--force", container.name)
+            ask(self.engine, "rm", "--force", "--volumes", container.name)
 
 
 def production(stores: Addresses, **settings: str) -> dict[str, str]:

@@ -56,7 +56,7 @@ def test_a_saved_file_is_served(developing: Image, stores: Addresses) -> None:
     )  # fmt: skip
     text = (ROOT / EDITED).read_text(encoding="utf-8")
 
-    with developing.running(settings, is_writable=True) as container:
+    with developing.running(settings, "--volume=/app") as container:
         until(lambda: title_at(port) == BEFORE, monotonic() + SECONDS)
         put(container, EDITED, text.replace(BEFORE, AFTER))
         saved = monotonic()
@@ -64,3 +64,9 @@ def test_a_saved_file_is_served(developing: Image, stores: Addresses) -> None:
 
         print(f"the edit was served {monotonic() - saved:.1f} s after it was saved")
         assert container.inside("id", "-u").strip() == "10001"
+
+
+def test_other_commands_need_nothing_that_may_be_written(developing: Image, stores: Addresses) -> None:
+    done = developing.attempt("migrate", environment=production(stores))
+
+    assert (done.returncode, done.stdout) == (0, "nothing to do\n"), done.stderr

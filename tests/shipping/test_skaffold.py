@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.kit.programs import ROOT
-from tests.shipping.reading import VALUES, default, read_yaml, said, tool
+from tests.shipping.reading import VALUES, default, read_yaml, said, setting_names, tool
 
 CONFIG = read_yaml("skaffold.yaml")
 PROFILES: dict[str, dict[str, Any]] = {profile["name"]: profile for profile in CONFIG["profiles"]}
@@ -59,13 +59,29 @@ def test_it_builds_stages_that_the_dockerfile_has() -> None:
     assert chosen <= STAGES
 
 
-def test_saved_files_go_where_the_image_has_them() -> None:
-    (artifact,) = CONFIG["build"]["artifacts"]
+def test_the_two_images_never_have_the_same_tag() -> None:
+    """They are made of the same files, and a node that has one would not fetch the other."""
+    developing = CONFIG["build"]["tagPolicy"]["customTemplate"]["template"]
+    shipping = {patched(name, "/build/tagPolicy/customTemplate/template") for name in PROFILES if name != "buildah"}
+    command = patched("buildah", "/build/artifacts/0/custom")["buildCommand"]
 
-    assert {rule["dest"] for rule in artifact["sync"]["manual"]} == set(
-        re.findall(r"^WORKDIR (/app)$", DOCKERFILE, re.MULTILINE)
-    )
+    assert (developing, shipping) == ("{{.INPUT}}-dev", {"{{.INPUT}}"})
+    assert "*-dev) export TARGET=dev;; *) export TARGET=service;;" in command
+
+
+def test_saved_files_go_where_they_are_served_from_and_may_be_written() -> None:
+    (artifact,) = CONFIG["build"]["artifacts"]
+    workdirs = set(re.findall(r"^WORKDIR (/app)$", DOCKERFILE, re.MULTILINE))
+    (mount,) = read_yaml("local/skaffold/dev.yaml")["extraVolumeMounts"]
+
+    assert {rule["dest"] for rule in artifact["sync"]["manual"]} == workdirs == {mount["mountPath"]}
     assert all(rule["src"].startswith("service/") for rule in artifact["sync"]["manual"])
+
+
+def test_the_settings_in_its_values_are_settings() -> None:
+    named = {f"SIGNET_{name.upper()}" for path in VALUES for name in read_yaml(path)["settings"]}
+
+    assert named - setting_names() == set()
 
 
 def test_buildah_watches_what_reaches_a_build() -> None:
