@@ -60,6 +60,16 @@ def test_only_wheels_with_locked_hashes_are_installed() -> None:
     assert all("--require-hashes" in words and "--only-binary=:all:" in words for words in installs)
 
 
+def test_developers_have_the_packages_that_ship_and_what_watches_files() -> None:
+    def locked(name: str) -> set[str]:
+        lock = (ROOT / f"requirements/{name}.txt").read_text(encoding="utf-8")
+        assert "index-url" not in lock
+        return set(re.findall(r"^[\w.-]+==[^\s;]+", lock, re.MULTILINE))
+
+    assert locked("service") - locked("reload") == set()
+    assert {line.split("==")[0] for line in locked("reload") - locked("service")} == {"watchfiles"}
+
+
 def test_its_ports_are_those_of_the_service() -> None:
     assert f"EXPOSE {default('port')} {default('management_port')}" in LINES
 
