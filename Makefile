@@ -9,12 +9,21 @@ ARGUMENTS ?=
 # `make lock LOCK_FLAGS=--upgrade` takes the newest versions; without it only what has to move moves.
 LOCK_FLAGS ?=
 
+# `make image IMAGE=registry/signet:1.0 BASE=python:3.14-slim-trixie`; TARGET=dev is the one that reloads. BUILDER is a
+# program that takes a folder and the options of `docker build`; BUILD_FLAGS are more of these.
+IMAGE ?= signet:dev
+BASE ?=
+TARGET ?= service
+VERSION ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+BUILDER ?=
+BUILD_FLAGS ?=
+
 IN_VENV = .venv/bin/python -m
 LOCK = $(IN_VENV) uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header $(LOCK_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check prove bench bench-revocation lock clean install-local install-development python
+.PHONY: help up test check prove bench bench-revocation image test-image lock clean install-local install-development python
 
 help: ## List what make can do
 	@echo "Usage: make <target>"
@@ -33,6 +42,8 @@ check: install-development ## Run the linters, the types and the rules about the
 	@$(IN_VENV) mypy service tests local
 	@.venv/bin/python -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 	@$(IN_VENV) codespell_lib
+	@.venv/bin/hadolint Dockerfile
+	@.venv/bin/zizmor --offline --quiet .github
 	@$(IN_VENV) pytest -q tests/promises/test_sizes.py
 
 prove: install-development ## Run the long tests
@@ -44,10 +55,19 @@ bench: install-development ## Measure how much a request costs
 bench-revocation: install-development ## Measure how long a revoked token is still accepted on another replica
 	@$(IN_VENV) tests.bench.revocation
 
+image: ## Build the image with docker, buildah or podman; see IMAGE, BASE and TARGET above
+	@BASE='$(BASE)' TARGET='$(TARGET)' VERSION='$(VERSION)' BUILDER='$(BUILDER)' \
+		local/image.sh '$(IMAGE)' $(BUILD_FLAGS)
+
+test-image: install-development image ## Build the image, list what is in it and run it with nothing allowed
+	@$(MAKE) --no-print-directory image IMAGE='$(IMAGE)-reload' TARGET=dev
+	@TEST_IMAGE='$(IMAGE)' TEST_DEV_IMAGE='$(IMAGE)-reload' $(IN_VENV) pytest -n 0 tests/image $(ARGUMENTS)
+
 lock: install-development ## Lock the dependencies anew after a change of requirements/*.in
 	@$(LOCK) requirements/service.in --output-file requirements/service.txt
 	@$(LOCK) requirements/local.in --output-file requirements/local.txt
 	@$(LOCK) requirements/development.in --output-file requirements/development.txt
+	@$(LOCK) requirements/reload.in --output-file requirements/reload.txt
 
 clean: ## Remove what make and the tools have made; the data in .signet stays
 	rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

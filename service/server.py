@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import signal
 from types import FrameType
 from typing import Any
 
@@ -36,6 +37,10 @@ class DrainingServer(Server):
     def _stop(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
 
+    def stop_at_once(self) -> None:
+        """Stop without draining; requests in flight still get their time."""
+        self.should_exit = True
+
 
 class Worker(UvicornWorker):
     """uvicorn inside gunicorn, with our server and our logs."""
@@ -60,7 +65,8 @@ class Worker(UvicornWorker):
         self.config.app = self.wsgi
         server = DrainingServer(self.config)
         server.drain_seconds = self.drain_seconds
-        self._install_sigquit_handler()
+        # The interrupted master asks for this; uvicorn-worker only notes it, where uvicorn never looks.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGQUIT, server.stop_at_once)
         await server.serve(sockets=self.sockets)
         if not server.started:
             raise SystemExit(3)

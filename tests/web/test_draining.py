@@ -84,3 +84,14 @@ async def test_the_end_is_told_in_the_log(leaving: Service) -> None:
     assert "Traceback" not in log
     with pytest.raises(httpx.TransportError):
         await leaving.get("/v1/verify")
+
+
+async def test_a_master_that_is_interrupted_does_not_wait_for_balancers(start_service: StartService) -> None:
+    """Nobody routes to a process on somebody's terminal, or to one that starts again for an edit."""
+    leaving = await start_service(SIGNET_DRAIN="60s")
+    assert (await leaving.get("/v1/verify")).status_code == 401
+
+    leaving.process.send_signal(signal.SIGINT)
+
+    assert await asyncio.to_thread(leaving.process.wait, 10) == 0
+    assert "draining" not in leaving.log.read_text(encoding="utf-8")

@@ -1,0 +1,119 @@
+"""skaffold.yaml: every profile is whole, and agrees with the Dockerfile and the settings."""
+
+import re
+import shutil
+from typing import Any
+
+import pytest
+
+from tests.kit.programs import ROOT
+from tests.shipping.reading import VALUES, default, read_yaml, said, setting_names, tool
+
+CONFIG = read_yaml("skaffold.yaml")
+PROFILES: dict[str, dict[str, Any]] = {profile["name"]: profile for profile in CONFIG["profiles"]}
+DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+STAGES = set(re.findall(r"^FROM \S+ AS (\S+)$", DOCKERFILE, flags=re.MULTILINE))
+QUIETLY = {"SKAFFOLD_UPDATE_CHECK": "false", "SKAFFOLD_INTERACTIVE": "false"}
+
+
+@pytest.fixture(scope="module")
+def skaffold() -> str:
+    """The program, where it is installed."""
+    if shutil.which("skaffold") is None:
+        pytest.skip("skaffold is not installed here")
+    return "skaffold"
+
+
+def patched(profile: str, path: str) -> Any:
+    (value,) = [patch.get("value") for patch in PROFILES[profile]["patches"] if patch["path"] == path]
+    return value
+
+
+def test_its_form_is_the_newest_that_skaffold_knows(skaffold: str) -> None:
+    known = tool(skaffold, "schema", "list", **QUIETLY).stdout.split()
+
+    assert CONFIG["apiVersion"] == known[-1]
+    assert "already version" in said(tool(skaffold, "fix", **QUIETLY))
+
+
+@pytest.mark.parametrize("profiles", [None, *PROFILES, "prod,buildah"])
+def test_skaffold_reads_every_profile(skaffold: str, profiles: str | None) -> None:
+    chosen = [] if profiles is None else ["--profile", profiles]
+
+    done = tool(skaffold, "diagnose", "--yaml-only", *chosen, **QUIETLY)
+
+    assert done.returncode == 0, said(done)
+
+
+def test_there_is_a_profile_for_each_use() -> None:
+    assert set(PROFILES) == {"debug", "prod", "e2e", "load", "buildah"}
+
+
+def test_it_builds_stages_that_the_dockerfile_has() -> None:
+    (artifact,) = CONFIG["build"]["artifacts"]
+    chosen = {artifact["docker"]["target"]} | {
+        patched(name, "/build/artifacts/0/docker/target") for name in PROFILES if name != "buildah"
+    }
+
+    assert chosen == {"dev", "service"}
+    assert chosen <= STAGES
+
+
+def test_the_two_images_never_have_the_same_tag() -> None:
+    """They are made of the same files, and a node that has one would not fetch the other."""
+    developing = CONFIG["build"]["tagPolicy"]["customTemplate"]["template"]
+    shipping = {patched(name, "/build/tagPolicy/customTemplate/template") for name in PROFILES if name != "buildah"}
+    command = patched("buildah", "/build/artifacts/0/custom")["buildCommand"]
+
+    assert (developing, shipping) == ("{{.INPUT}}-dev", {"{{.INPUT}}"})
+    assert "*-dev) export TARGET=dev;; *) export TARGET=service;;" in command
+
+
+def test_saved_files_go_where_they_are_served_from_and_may_be_written() -> None:
+    (artifact,) = CONFIG["build"]["artifacts"]
+    workdirs = set(re.findall(r"^WORKDIR (/app)$", DOCKERFILE, re.MULTILINE))
+    (mount,) = read_yaml("local/skaffold/dev.yaml")["extraVolumeMounts"]
+
+    assert {rule["dest"] for rule in artifact["sync"]["manual"]} == workdirs == {mount["mountPath"]}
+    assert all(rule["src"].startswith("service/") for rule in artifact["sync"]["manual"])
+
+
+def test_the_settings_in_its_values_are_settings() -> None:
+    named = {f"SIGNET_{name.upper()}" for path in VALUES for name in read_yaml(path)["settings"]}
+
+    assert named - setting_names() == set()
+
+
+def test_buildah_watches_what_reaches_a_build() -> None:
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    reaching = {line.removeprefix("!") for line in ignored if line.startswith("!")}
+    custom = patched("buildah", "/build/artifacts/0/custom")
+    watched = {path.removesuffix("/**") for path in custom["dependencies"]["paths"]}
+
+    assert watched == reaching | {"Dockerfile", ".dockerignore", "local/image.sh"}
+    assert [path for path in watched if not (ROOT / path).exists()] == []
+    assert {path.removesuffix("/**") for path in custom["dependencies"]["ignore"]} == {
+        line for line in ignored if line.startswith("**")
+    }
+
+
+def test_its_ports_are_those_of_the_service() -> None:
+    forwarded = {entry["port"]: entry["localPort"] for entry in CONFIG["portForward"]}
+
+    assert forwarded == {default("port"): 8000, default("management_port"): 9000}
+
+
+def test_its_values_are_files_and_every_file_is_used() -> None:
+    (release,) = CONFIG["deploy"]["helm"]["releases"]
+    used = {*release["valuesFiles"]}
+    for name in set(PROFILES) - {"buildah"}:
+        used |= {*patched(name, "/deploy/helm/releases/0/valuesFiles")}
+
+    assert used == {str(path.relative_to(ROOT)) for path in VALUES}
+    assert (release["name"], release["chartPath"]) == ("signet", "charts/signet")
+
+
+def test_only_load_tests_run_without_limits() -> None:
+    without = [path.stem for path in VALUES if read_yaml(path).get("settings", {}).get("limits") == "off"]
+
+    assert without == ["load"]
