@@ -14,7 +14,7 @@ LOCK = $(IN_VENV) uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-header $(LOCK_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check prove bench bench-revocation lock clean install-local install-development python
+.PHONY: help up test test-cluster check prove bench bench-revocation chart lock clean install-local install-development python
 
 help: ## List what make can do
 	@echo "Usage: make <target>"
@@ -27,9 +27,12 @@ test: install-development ## Run every test that is fast enough for each commit
 	@$(IN_VENV) pytest -n $(PYTEST_PROCESSES) --maxprocesses=$(PYTEST_PROCESSES_AT_MOST) \
 		--dist=loadgroup $(ARGUMENTS)
 
+test-cluster: install-development ## Try the chart on the cluster that kubectl talks to; name the image in SIGNET_TEST_IMAGE
+	@$(IN_VENV) pytest -n 0 -m cluster tests/cluster $(ARGUMENTS)
+
 check: install-development ## Run the linters, the types and the rules about the code itself
-	@$(IN_VENV) ruff check service tests local
-	@$(IN_VENV) ruff format --check service tests local
+	@$(IN_VENV) ruff check service tests local charts
+	@$(IN_VENV) ruff format --check service tests local charts
 	@$(IN_VENV) mypy service tests local
 	@.venv/bin/python -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 	@$(IN_VENV) codespell_lib
@@ -43,6 +46,9 @@ bench: install-development ## Measure how much a request costs
 
 bench-revocation: install-development ## Measure how long a revoked token is still accepted on another replica
 	@$(IN_VENV) tests.bench.revocation
+
+chart: install-development ## Write the chart's schema and table of values, and k8s/base, anew
+	@.venv/bin/python charts/generate.py
 
 lock: install-development ## Lock the dependencies anew after a change of requirements/*.in
 	@$(LOCK) requirements/service.in --output-file requirements/service.txt

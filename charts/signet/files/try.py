@@ -26,7 +26,9 @@ def ask(step, wanted, method, url, body=None, token=None):
     except OSError as error:
         sys.exit(f"FAILED  {step}: {method} {url}: {error}")
     if status != wanted:
-        sys.exit(f"FAILED  {step}: {method} {url} answered {status}, not {wanted}: {content[:300].decode(errors='replace')}")
+        sys.exit(
+            f"FAILED  {step}: {method} {url} answered {status}, not {wanted}: {content[:300].decode(errors='replace')}"
+        )
     print(f"ok      {step}", flush=True)
     return content
 

@@ -64,7 +64,7 @@
 {{- else -}}
 {{- $all := add $asked $jobs $reserve | int -}}
 {{- if gt $all $has -}}
-{{- $fits := sub (div (sub $has $jobs $reserve) (mul $pods $workers)) 1 | int -}}
+{{- $fits := sub (div (sub $has (add $jobs $reserve)) (mul $pods $workers)) 1 | int -}}
 {{- $way := ternary (printf "Lower settings.database_pool to %d" $fits) (printf "Lower %s" $replicasName) (ge $fits 1) -}}
 {{- fail (printf "\nThe service may ask Postgres for more connections than it has:\n  %s + %d for migrations + %d postgres.reservedConnections = %d, and postgres.maxConnections is %d.\n%s, or raise postgres.maxConnections to %d (of the server itself, where it is yours)." $sum $jobs $reserve $all $has $way $all) -}}
 {{- end -}}
