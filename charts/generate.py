@@ -153,7 +153,10 @@ def _at(values: Any, path: list[str]) -> Any:
 def readme() -> str:
     text = (CHART / "README.md").read_text(encoding="utf-8")
     return re.sub(
-        r"(<!-- values -->\n).*(<!-- /values -->)", lambda found: f"{found[1]}{table()}\n{found[2]}", text, flags=re.S
+        r"(<!-- values -->\n).*(<!-- /values -->)",
+        lambda found: f"{found[1]}{table()}\n{found[2]}",
+        text,
+        flags=re.DOTALL,
     )
 
 
