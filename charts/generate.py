@@ -109,7 +109,7 @@ def _kind(name: str, field: FieldInfo) -> dict[str, Any]:
         # These two the chart itself counts with; all others may also be ISO 8601.
         counted = {"pattern": DURATION_IN_SECONDS} if name in {"drain", "shutdown_timeout"} else {}
         return {"type": ["string", "number"], **counted}
-    if annotation in {bool, int, float, str}:
+    if isinstance(annotation, type) and annotation in {bool, int, float, str}:
         return {"type": KINDS[annotation], **_bounds(field)}
     return {"type": ["string", "object" if get_origin(annotation) is dict else "array"]}
 

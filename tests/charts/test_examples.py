@@ -1,10 +1,10 @@
-"""Each example of the chart renders, is what Kubernetes takes, asks for nothing forbidden, and is the same each time."""
+"""Each example renders to what Kubernetes takes, asks for nothing forbidden, and is the same each time."""
 
 from pathlib import Path
 from typing import Any
 
 import helm_python
-import kubernetes_validate
+import kubernetes_validate.utils as kubernetes
 import pytest
 import yaml
 
@@ -46,15 +46,15 @@ def test_helm_finds_no_fault(file: Path) -> None:
 def test_kubernetes_takes_every_object(file: Path, version: str) -> None:
     for item in manifests(values_of(file)):
         if not is_other(item):
-            kubernetes_validate.validate(item, version, strict=True)
+            kubernetes.validate(item, version, strict=True)
 
 
 def test_the_validator_refuses_what_is_misspelt() -> None:
     item = next(item for item in manifests(with_secrets()) if item["kind"] == "Deployment")
     item["spec"]["template"]["spec"]["containers"][0]["livenesProbe"] = {}
 
-    with pytest.raises(kubernetes_validate.ValidationError):
-        kubernetes_validate.validate(item, VERSIONS[0], strict=True)
+    with pytest.raises(kubernetes.ValidationError):
+        kubernetes.validate(item, VERSIONS[0], strict=True)
 
 
 @each_example

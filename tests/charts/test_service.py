@@ -128,7 +128,10 @@ def test_settings_arrive_as_they_were_written(reading: Reading) -> None:
     assert (settings.is_tracing_on, settings.trace_ratio) == (True, 0.5)
 
 
-@pytest.mark.parametrize("change", [{"settings": {"access_ttl": "5min"}}, {"redis": {"mode": "external", "external": {"url": "redis://x"}}}])  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [{"settings": {"access_ttl": "5min"}}, {"redis": {"mode": "external", "external": {"url": "redis://x"}}}],
+)
 def test_what_changes_configuration_starts_a_rollout(change: Manifest) -> None:
     before, after = (one(manifests(with_secrets(values)), "Deployment")["spec"]["template"] for values in ({}, change))
 

@@ -36,7 +36,7 @@ def render(values: Manifest, name: str = "signet", namespace: str = "identity") 
 
 def manifests(values: Manifest, name: str = "signet") -> list[Manifest]:
     texts = [text for path, text in sorted(render(values, name).items()) if path.endswith(".yaml")]
-    return [found for text in texts for found in yaml.safe_load_all(text) if found]
+    return [found for text in texts for found in yaml.load_all(text, yaml.CSafeLoader) if found]
 
 
 def with_secrets(values: Manifest | None = None) -> Manifest:
