@@ -151,3 +151,18 @@ def test_a_migration_whose_pod_is_killed_runs_again(release: Release) -> None:
     cluster.kubectl("apply", "--filename", "-", given=json.dumps(again))
     cluster.kubectl("delete", "pod", "--selector", "job-name=once-more", "--grace-period=0", "--force", "--wait=false")
     cluster.kubectl("wait", "job/once-more", "--for=condition=Complete", "--timeout=120s")
+
+
+def test_a_release_that_goes_leaves_its_data_and_secrets_to_the_next(visitor: Cluster) -> None:
+    password = visitor.secret("signet", "admin-password")
+    _, token = sign_in(visitor, ADMIN, password)
+    _, user = ask(
+        visitor, "POST", "/v1/users", {"email": "left@example.com", "password": "correct horse battery"}, token
+    )
+
+    visitor.helm("uninstall", "signet", "--wait")
+    visitor.install("signet")
+
+    assert visitor.secret("signet", "admin-password") == password
+    # The token was signed with a key that only the former secret can read.
+    assert ask(visitor, "GET", f"/v1/users/{user['id']}", token=token)[0] == 200

@@ -71,7 +71,9 @@ class Cluster:
         return found
 
     def pods(self, component: str) -> list[Manifest]:
-        found = self.get("pods", "--selector", f"app.kubernetes.io/component={component}")
+        found = self.get(
+            "pods", "--selector", f"app.kubernetes.io/instance=signet,app.kubernetes.io/component={component}"
+        )
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
     def secret(self, name: str, key: str) -> str:
