@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import sys
+import time
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -33,12 +34,27 @@ def ask(step, wanted, method, url, body=None, token=None):
     return content
 
 
+def wait_to_be_let_through():
+    """Network policies are in force a moment after a pod has its address."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            urlopen(f"{MANAGEMENT}/livez", timeout=5).close()
+        except OSError as error:
+            if time.monotonic() > deadline:
+                sys.exit(f"FAILED  reach {MANAGEMENT}: {error}")
+            time.sleep(0.5)
+        else:
+            return
+
+
 def sign_in(step, email, password):
     body = {"email": email, "password": password, "device": "helm test"}
     return json.loads(ask(step, 201, "POST", f"{PUBLIC}/v1/sessions", body))
 
 
 def main():
+    wait_to_be_let_through()
     ask("ready", 200, "GET", f"{MANAGEMENT}/readyz")
     metrics = ask("metrics", 200, "GET", f"{MANAGEMENT}/metrics")
     if b"signet_" not in metrics:
