@@ -16,7 +16,7 @@ from service.settings import Settings
 from service.telemetry.metrics import new_metrics
 from service.web.management import Lifecycle, create_management
 from tests.kit.programs import ROOT
-from tests.kit.rendering import CHART, EXAMPLES, Manifest, config, example, manifests, one, pods, server, with_secrets
+from tests.kit.rendering import CHART, Manifest, config, manifests, one, server, with_secrets
 
 Reading = Callable[[Manifest], Settings]
 
@@ -152,63 +152,3 @@ def test_what_make_chart_writes_is_what_lies_here(tmp_path: Path) -> None:
     for written in (path for path in tmp_path.rglob("*") if path.is_file()):
         name = written.relative_to(tmp_path)
         assert (ROOT / name).read_text(encoding="utf-8") == written.read_text(encoding="utf-8"), f"{name}: make chart"
-
-
-def flows(values: Manifest) -> set[tuple[str, str, str]]:
-    """Who may reach whom on which port, by the policies that let in."""
-    found = set()
-    for policy in (item for item in manifests(values) if item["kind"] == "NetworkPolicy"):
-        to = policy["spec"]["podSelector"]["matchLabels"].get("app.kubernetes.io/component", "all")
-        for rule in policy["spec"].get("ingress", []):
-            for port in rule["ports"]:
-                for source in rule.get("from", [{}]):
-                    found.add((component(source), to, str(port["port"])))
-    return found
-
-
-def component(peer: Manifest) -> str:
-    if "namespaceSelector" in peer:
-        return str(next(iter(peer["namespaceSelector"]["matchLabels"].values())))
-    labels = peer.get("podSelector", {}).get("matchLabels", {})
-    return str(labels.get("app.kubernetes.io/component", "everybody"))
-
-
-def test_only_the_flows_of_the_table_are_let_in() -> None:
-    assert flows(with_secrets()) == {
-        ("everybody", "server", "http"),
-        ("monitoring", "server", "management"),
-        ("test", "server", "management"),
-        ("server", "postgres", "postgres"),
-        ("migrate", "postgres", "postgres"),
-        ("server", "redis", "redis"),
-        ("migrate", "redis", "redis"),
-    }
-    assert ("gateways", "server", "http") in flows(example("gateway"))
-    assert ("everybody", "server", "http") not in flows(example("gateway"))
-
-
-@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
-def test_no_pod_is_without_a_policy_for_both_directions(file: Path) -> None:
-    found = manifests(yaml.safe_load(file.read_text(encoding="utf-8")))
-    policies = [item["spec"] for item in found if item["kind"] == "NetworkPolicy"]
-
-    for pod in pods(found):
-        labels = pod.metadata["labels"].items()
-        chosen = [spec for spec in policies if spec["podSelector"]["matchLabels"].items() <= labels]
-        assert len(chosen) >= 2, pod.name
-        assert all(spec["policyTypes"] == ["Ingress", "Egress"] for spec in chosen), pod.name
-
-
-def test_stores_reach_nobody() -> None:
-    for policy in (item for item in manifests(with_secrets()) if item["kind"] == "NetworkPolicy"):
-        if policy["metadata"]["name"] in {"signet-postgres", "signet-redis", "signet-deny"}:
-            assert "egress" not in policy["spec"]
-
-
-def test_the_management_port_is_never_routed() -> None:
-    for file in EXAMPLES:
-        for item in manifests(yaml.safe_load(file.read_text(encoding="utf-8"))):
-            if item["kind"] in {"HTTPRoute", "Ingress"}:
-                assert "management" not in str(item["spec"])
-        public = one(manifests(yaml.safe_load(file.read_text(encoding="utf-8"))), "Service")
-        assert [port["targetPort"] for port in public["spec"]["ports"]] == ["http"]
