@@ -72,7 +72,16 @@ def test_stores_of_ones_own_are_migrated_and_used(others: Cluster, mode: str) ->
 
 
 def test_two_workers_and_an_autoscaler_work(others: Cluster) -> None:
-    scaled = ("--set", "settings.workers=2", "--set", "autoscaling.enabled=true", "--set", "autoscaling.minReplicas=1")
+    scaled = (
+        "--set",
+        "settings.workers=2",
+        "--set",
+        "settings.database_pool=5",
+        "--set",
+        "autoscaling.enabled=true",
+        "--set",
+        "autoscaling.minReplicas=1",
+    )
     more = ("--set", "autoscaling.maxReplicas=2", "--set", "existingSecret=addresses")
 
     others.install("scaled", *EXTERNAL, *scaled, *more)
