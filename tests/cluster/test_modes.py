@@ -26,6 +26,16 @@ EXTERNAL = (
     "--set", "redis.external.existingSecret=addresses",
 )  # fmt: skip
 
+SCALED = (
+    "--set", "settings.workers=2",
+    "--set", "settings.database_pool=5",
+    "--set", "settings.public_url=http://id.example.com",
+    "--set", "settings.trusted_hosts={id.example.com}",
+    "--set", "autoscaling.enabled=true",
+    "--set", "autoscaling.minReplicas=1",
+    "--set", "autoscaling.maxReplicas=2",
+)  # fmt: skip
+
 
 @pytest.fixture(scope="module")
 def others() -> Iterator[Cluster]:
@@ -71,20 +81,8 @@ def test_stores_of_ones_own_are_migrated_and_used(others: Cluster, mode: str) ->
     others.helm("uninstall", name, "--wait")
 
 
-def test_two_workers_and_an_autoscaler_work(others: Cluster) -> None:
-    scaled = (
-        "--set",
-        "settings.workers=2",
-        "--set",
-        "settings.database_pool=5",
-        "--set",
-        "autoscaling.enabled=true",
-        "--set",
-        "autoscaling.minReplicas=1",
-    )
-    more = ("--set", "autoscaling.maxReplicas=2", "--set", "existingSecret=addresses")
-
-    others.install("scaled", *EXTERNAL, *scaled, *more)
+def test_two_workers_an_autoscaler_and_a_name_of_ones_own_work(others: Cluster) -> None:
+    others.install("scaled", *EXTERNAL, *SCALED, "--set", "existingSecret=addresses")
 
     assert "all is well" in others.helm("test", "scaled", "--logs")
     until(lambda: bool(others.get("hpa")[0]["status"].get("currentMetrics")), monotonic() + 90)

@@ -7,15 +7,20 @@ import sys
 import time
 from pathlib import Path
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 PUBLIC, MANAGEMENT = os.environ["TRY_PUBLIC"], os.environ["TRY_MANAGEMENT"]
-ADMIN = os.environ["TRY_ADMIN"]
+ISSUER, ADMIN = os.environ["TRY_ISSUER"], os.environ["TRY_ADMIN"]
+HOST = urlsplit(ISSUER).netloc
 
 
 def ask(step, wanted, method, url, body=None, token=None):
     """Send one request; the body of the answer when its status is the wanted one."""
-    headers = {"Content-Type": "application/json"} if body is not None else {}
+    # The name that clients use: the service may answer to no other.
+    headers = {"Host": HOST} if url.startswith(PUBLIC) else {}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
     if token:
         headers["Authorization"] = f"Bearer {token}"
     data = json.dumps(body).encode() if body is not None else None
@@ -61,8 +66,8 @@ def main():
         sys.exit("FAILED  metrics: none begins with signet_")
     ask("metrics are not public", 404, "GET", f"{PUBLIC}/metrics")
     metadata = json.loads(ask("discovery", 200, "GET", f"{PUBLIC}/.well-known/oauth-authorization-server"))
-    if metadata["issuer"] != os.environ["TRY_ISSUER"]:
-        sys.exit(f"FAILED  discovery: the issuer is {metadata['issuer']}, not {os.environ['TRY_ISSUER']}")
+    if metadata["issuer"] != ISSUER:
+        sys.exit(f"FAILED  discovery: the issuer is {metadata['issuer']}, not {ISSUER}")
     if not json.loads(ask("signing keys", 200, "GET", f"{PUBLIC}/.well-known/jwks.json"))["keys"]:
         sys.exit("FAILED  signing keys: there is none")
     ask("nobody is nobody", 401, "GET", f"{PUBLIC}/v1/users/me")
