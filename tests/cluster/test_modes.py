@@ -78,6 +78,7 @@ def test_stores_of_ones_own_are_migrated_and_used(others: Cluster, mode: str) ->
 
     print(f"{mode}: ready after {seconds:.0f} s")
     assert "all is well" in others.helm("test", name, "--logs")
+    assert f"{name}-signet-migrate" not in {item["metadata"]["name"] for item in others.get("secrets,configmaps")}
     others.helm("uninstall", name, "--wait")
 
 
