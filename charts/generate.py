@@ -161,14 +161,14 @@ def readme() -> str:
 
 
 def base() -> str:
-    """Render the chart into the manifests of the kustomize base; tests and hooks are Helm's own and stay out."""
+    """Render the chart into the manifests of the kustomize base; `helm test` is Helm's own and turned off there."""
     values = yaml.safe_load((ROOT / "k8s/values.yaml").read_text(encoding="utf-8"))
     with helm_python.Chart.load(CHART) as chart:
         rendered = chart.render(values, name="signet", namespace="signet")
     kept = [
         f"---\n# From charts/signet/{name.split('/', 1)[1]}\n{text.strip()}\n"
         for name, text in sorted(rendered.items())
-        if name.endswith(".yaml") and text.strip() and "/tests/" not in name
+        if name.endswith(".yaml") and text.strip()
     ]
     head = "# Written by `make chart` from charts/signet and k8s/values.yaml; change those.\n"
     return head + "".join(kept).replace("app.kubernetes.io/managed-by: Helm", "app.kubernetes.io/managed-by: kustomize")
