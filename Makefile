@@ -23,7 +23,8 @@ LOCK = $(IN_VENV) uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-header $(LOCK_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check prove bench bench-revocation image test-image lock clean install-local install-development python
+.PHONY: help up test test-cluster check prove bench bench-revocation image test-image chart lock clean install-local \
+	install-development python
 
 help: ## List what make can do
 	@echo "Usage: make <target>"
@@ -36,9 +37,12 @@ test: install-development ## Run every test that is fast enough for each commit
 	@$(IN_VENV) pytest -n $(PYTEST_PROCESSES) --maxprocesses=$(PYTEST_PROCESSES_AT_MOST) \
 		--dist=loadgroup $(ARGUMENTS)
 
+test-cluster: install-development ## Try the chart on the cluster that kubectl talks to; name the image in SIGNET_TEST_IMAGE
+	@$(IN_VENV) pytest -n 0 -m cluster tests/cluster $(ARGUMENTS)
+
 check: install-development ## Run the linters, the types and the rules about the code itself
-	@$(IN_VENV) ruff check service tests local
-	@$(IN_VENV) ruff format --check service tests local
+	@$(IN_VENV) ruff check service tests local charts
+	@$(IN_VENV) ruff format --check service tests local charts
 	@$(IN_VENV) mypy service tests local
 	@.venv/bin/python -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 	@$(IN_VENV) codespell_lib
@@ -62,6 +66,9 @@ image: ## Build the image with docker, buildah or podman; see IMAGE, BASE and TA
 test-image: install-development image ## Build the image, list what is in it and run it with nothing allowed
 	@$(MAKE) --no-print-directory image IMAGE='$(IMAGE)-reload' TARGET=dev
 	@TEST_IMAGE='$(IMAGE)' TEST_DEV_IMAGE='$(IMAGE)-reload' $(IN_VENV) pytest -n 0 tests/image $(ARGUMENTS)
+
+chart: install-development ## Write the chart's schema and table of values, and k8s/base, anew
+	@.venv/bin/python charts/generate.py
 
 lock: install-development ## Lock the dependencies anew after a change of requirements/*.in
 	@$(LOCK) requirements/service.in --output-file requirements/service.txt
