@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import sys
 from types import FrameType
 from typing import Any
 
@@ -17,6 +18,7 @@ from service.telemetry import logs
 from service.web.envelope import Envelope
 
 _MARGIN_SECONDS = 5
+_SWITCH_SECONDS = 0.05
 
 
 class DrainingServer(Server):
@@ -63,6 +65,8 @@ class Worker(UvicornWorker):
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
+        # Threads that hash have the lowest priority: whoever is made to hand them the interpreter may wait long for it.
+        sys.setswitchinterval(_SWITCH_SECONDS)
         server = DrainingServer(self.config)
         server.drain_seconds = self.drain_seconds
         # The interrupted master asks for this; uvicorn-worker only notes it, where uvicorn never looks.
