@@ -288,7 +288,7 @@ class RefreshMachine(RuleBasedStateMachine):
     ("examples", "steps"),
     [
         # A failure is narrowed down for some minutes before it is told.
-        pytest.param(15, 25, id="a-few-lives", marks=pytest.mark.timeout(600)),
+        pytest.param(8, 25, id="a-few-lives", marks=pytest.mark.timeout(600)),
         pytest.param(200, 50, id="many-lives", marks=[pytest.mark.prove, pytest.mark.timeout(3600)]),
     ],
 )

@@ -1,8 +1,8 @@
 """compose.yaml: valid, closed until somebody makes secrets, and in an order that works."""
 
 import re
-import shutil
 import secrets
+import shutil
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
