@@ -11,7 +11,7 @@ import pytest
 
 from tests.kit.environment import Addresses, addresses
 from tests.kit.people import Person, new_person
-from tests.kit.services import Service, running_service
+from tests.kit.services import Service, running_pair, running_service
 
 TABLES = "users, user_roles, user_terms, sessions, changes, audit_events, idempotency_keys"
 
@@ -49,11 +49,8 @@ async def replicas(
 ) -> AsyncIterator[tuple[Service, Service]]:
     """Two real processes on the same stores."""
     logs = tmp_path_factory.mktemp("logs")
-    async with (
-        running_service(stores, logs / "first.log") as first,
-        running_service(stores, logs / "second.log") as second,
-    ):
-        yield first, second
+    async with running_pair(stores, logs) as pair:
+        yield pair
 
 
 @pytest.fixture

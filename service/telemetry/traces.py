@@ -84,9 +84,7 @@ def span(name: str, kind: SpanKind = SpanKind.INTERNAL, attributes: Attributes |
         try:
             yield
         except Exception as error:
-            # The type alone: messages of drivers carry values.
-            started.set_status(Status(StatusCode.ERROR))
-            started.set_attribute("error.type", type(error).__name__)
+            _note_failure(started, type(error).__name__)
             raise
 
 
@@ -102,6 +100,11 @@ def statement_span(name: str) -> Span | None:
 def end_statement_span(started: Span, error: str = "") -> None:
     """End the span of a statement; `error` is the type of what ended it early."""
     if error:
-        started.set_status(Status(StatusCode.ERROR))
-        started.set_attribute("error.type", error)
+        _note_failure(started, error)
     started.end()
+
+
+def _note_failure(started: Span, error: str) -> None:
+    """Say that it failed, by the type alone: messages of drivers carry values."""
+    started.set_status(Status(StatusCode.ERROR))
+    started.set_attribute("error.type", error)

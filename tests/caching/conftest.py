@@ -9,7 +9,7 @@ from local.server import Server
 from tests.kit.admins import admin
 from tests.kit.environment import Addresses
 from tests.kit.killable import killable_redis, until_redis_is_used
-from tests.kit.services import Service, running_service
+from tests.kit.services import Service, running_pair
 
 __all__ = ["admin"]
 
@@ -30,9 +30,6 @@ async def shared_only(
     """Two replicas that keep nothing in memory but what they heard of."""
     logs, own = tmp_path_factory.mktemp("shared"), replace(stores, redis_url=own_redis.url)
     own_redis.start()
-    async with (
-        running_service(own, logs / "first.log", NO_NEAR) as first,
-        running_service(own, logs / "second.log", NO_NEAR) as second,
-    ):
-        await until_redis_is_used(first, second)
-        yield first, second
+    async with running_pair(own, logs, NO_NEAR) as pair:
+        await until_redis_is_used(*pair)
+        yield pair

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.kit.environment import Addresses
-from tests.kit.services import Service, running_service
+from tests.kit.services import Service, running_pair
 
 OFTEN = {"SIGNET_HOUSEKEEPING": "200ms"}
 
@@ -16,11 +16,8 @@ async def tidying_replicas(
 ) -> AsyncIterator[tuple[Service, Service]]:
     """Two processes that tidy five times a second, and end with these tests: they would tidy in all others."""
     logs = tmp_path_factory.mktemp("tidying")
-    async with (
-        running_service(stores, logs / "first.log", OFTEN) as first,
-        running_service(stores, logs / "second.log", OFTEN) as second,
-    ):
-        yield first, second
+    async with running_pair(stores, logs, OFTEN) as pair:
+        yield pair
 
 
 @pytest.fixture

@@ -135,3 +135,15 @@ async def running_service(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@asynccontextmanager
+async def running_pair(
+    stores: Addresses, folder: Path, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[tuple[Service, Service]]:
+    """Start two replicas that are alike; their logs are in the folder."""
+    async with (
+        running_service(stores, folder / "first.log", settings) as first,
+        running_service(stores, folder / "second.log", settings) as second,
+    ):
+        yield first, second

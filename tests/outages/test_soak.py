@@ -18,7 +18,7 @@ import pytest
 from service.settings import Settings
 from tests.kit.metrics import read_metrics
 from tests.kit.people import Person, SignedIn, new_person
-from tests.kit.services import Service, running_service
+from tests.kit.services import Service, running_pair
 from tests.kit.waiting import eventually
 from tests.outages.behind import Behind, connections, reaches_both_stores, rename, sign_in
 from tests.outages.soaking import Ledger, Regular
@@ -80,11 +80,8 @@ FAULTS: tuple[tuple[str, Away], ...] = (
 async def replicas(behind: Behind, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Service, Service]]:
     """Two processes whose memory fills up within minutes with all that it may hold."""
     logs, settings = tmp_path_factory.mktemp("logs"), {**behind.settings, **SOON_FULL}
-    async with (
-        running_service(behind.stores, logs / "first.log", settings) as first,
-        running_service(behind.stores, logs / "second.log", settings) as second,
-    ):
-        yield first, second
+    async with running_pair(behind.stores, logs, settings) as pair:
+        yield pair
 
 
 @dataclass(frozen=True)

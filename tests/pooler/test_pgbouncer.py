@@ -12,7 +12,7 @@ from tests.kit.everywhere import PROMISED_SECONDS, accepted_everywhere, refused_
 from tests.kit.people import SignedIn, new_person
 from tests.kit.pooler import Pooler, program, running_pooler
 from tests.kit.refreshing import refresh
-from tests.kit.services import Service, free_ports, running_service
+from tests.kit.services import Service, free_ports, running_pair
 from tests.kit.waiting import eventually
 
 pytestmark = pytest.mark.skipif(program() is None, reason="PgBouncer is not installed (Debian: apt install pgbouncer)")
@@ -40,11 +40,8 @@ async def pooled(
         "SIGNET_DATABASE_POOLER": "transaction",
         "SIGNET_REDIS_URL": f"redis://127.0.0.1:{free_ports(1)[0]}/0",
     }
-    async with (
-        running_service(stores, logs / "first.log", settings) as first,
-        running_service(stores, logs / "second.log", settings) as second,
-    ):
-        yield first, second
+    async with running_pair(stores, logs, settings) as pair:
+        yield pair
 
 
 async def test_many_at_once_share_few_connections_and_each_gets_its_own_answer(pooled: tuple[Service, Service]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.kit.environment import Addresses
 from tests.kit.people import Person, problem
 from tests.kit.rounds import MANY
-from tests.kit.services import Service, running_service
+from tests.kit.services import Service, running_pair
 
 AT_ONCE = 50
 # What is raced for is the database. Fifty hashes at once on a busy machine are a matter of patience, not of this test.
@@ -38,11 +38,8 @@ async def patient(
 ) -> AsyncIterator[tuple[Service, Service]]:
     """Two replicas that rather wait than refuse."""
     logs = tmp_path_factory.mktemp("patient")
-    async with (
-        running_service(stores, logs / "first.log", PATIENT) as first,
-        running_service(stores, logs / "second.log", PATIENT) as second,
-    ):
-        yield first, second
+    async with running_pair(stores, logs, PATIENT) as pair:
+        yield pair
 
 
 @in_rounds
