@@ -30,10 +30,7 @@ class Charging:
         if device is not None:
             # NUL is in no address that anybody can send: nobody else is counted where a device is.
             return await self._charge(self.policies.sign_in_account, f"{email_key}\0{device.hex}")
-        if self.is_on and (seconds := await self.counting.delay(email_key)) > 0:
-            self.metrics.refused.labels("lockout").inc()
-            raise account_delayed(self.counting.lockout, seconds)
-        return await self._charge(self.policies.sign_in_account, email_key)
+        return await self._charge(self.policies.sign_in_account, email_key, failed=email_key)
 
     async def charge_registration(self, address: str) -> None:
         await self._charge(self.policies.registration, subscriber(address))
@@ -47,21 +44,21 @@ class Charging:
 
     async def welcome(self, email_key: str, charges: list[Charge]) -> None:
         """Give back what a good sign-in was charged, and forget the account's wrong passwords."""
-        if not self.is_on:
-            return
-        for charge in charges:
-            await self.counting.give_back(charge)
-        await self.counting.clear(email_key)
+        if self.is_on:
+            await self.counting.welcome(email_key, charges)
 
     async def fail(self, email_key: str, device: UUID | None) -> None:
         """Count a wrong password; from some number on the account waits, longer each time."""
         if self.is_on and device is None:
             await self.counting.fail(email_key)
 
-    async def _charge(self, policy: Policy, who: str) -> list[Charge]:
+    async def _charge(self, policy: Policy, who: str, failed: str | None = None) -> list[Charge]:
         if not self.is_on:
             return []
-        charge, retry_ms = await self.counting.take(policy, who)
+        charge, retry_ms = await self.counting.take(policy, who, failed)
+        if retry_ms < 0:
+            self.metrics.refused.labels("lockout").inc()
+            raise account_delayed(self.counting.lockout, -retry_ms / 1000)
         if retry_ms > 0:
             self.metrics.refused.labels(policy.name).inc()
             raise rate_limited(policy, retry_ms)

@@ -74,9 +74,8 @@ class Redis:
             maint_notifications_config=MaintNotificationsConfig(enabled=False),
         )
         self._take = self._client.register_script(scripts.TAKE)
-        self._give_back = self._client.register_script(scripts.GIVE_BACK)
+        self._welcome = self._client.register_script(scripts.WELCOME)
         self._fail = self._client.register_script(scripts.FAIL)
-        self._delay = self._client.register_script(scripts.DELAY)
         self._breakers = AsyncCircuitBreakerFactory(_FAILURES_THAT_OPEN, _OPEN_SECONDS)
         # The client refuses whoever finds no connection free, as if Redis were away; here they wait for one.
         self._places = asyncio.Semaphore(_CONNECTIONS)
@@ -89,23 +88,20 @@ class Redis:
     async def set(self, key: str, value: bytes, ttl_ms: int) -> None:
         await self._ask("set", lambda: self._client.set(key, value, px=ttl_ms))
 
-    async def delete(self, key: str) -> None:
-        await self._ask("delete", lambda: self._client.delete(key))
+    async def take(self, key: str, emission_ms: float, burst: int, failures: str | None = None) -> float:
+        """Count one request by GCRA; gives 0 when it may pass, else after how many milliseconds it may.
 
-    async def take(self, key: str, emission_ms: float, burst: int) -> float:
-        """Count one request by GCRA; gives 0 when it may pass, else after how many milliseconds it may."""
-        return float(await self._run(self._take, key, emission_ms, burst))
+        Below 0, the failures under that key still delay for so many milliseconds, and nothing was counted.
+        """
+        return float(await self._run(self._take, [key, failures] if failures else [key], emission_ms, burst))
 
-    async def give_back(self, key: str, emission_ms: float) -> None:
-        await self._run(self._give_back, key, emission_ms)
+    async def welcome(self, failures: str, charged: Sequence[tuple[str, float]]) -> None:
+        """Forget failures, and give back requests: each a key and its emission interval in milliseconds."""
+        await self._run(self._welcome, [failures, *(key for key, _ in charged)], *(ms for _, ms in charged))
 
     async def fail(self, key: str, delays_ms: Sequence[int], kept_ms: int) -> None:
         """Count a failure; the n-th one delays by the n-th of `delays_ms`, later ones by the last."""
-        await self._run(self._fail, key, kept_ms, *delays_ms)
-
-    async def delay(self, key: str) -> float:
-        """Say how many milliseconds are left of a delay."""
-        return float(await self._run(self._delay, key))
+        await self._run(self._fail, [key], kept_ms, *delays_ms)
 
     async def publish(self, channel: str, message: bytes) -> None:
         await self._ask("publish", lambda: self._client.publish(channel, message))
@@ -129,8 +125,8 @@ class Redis:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def _run(self, script: AsyncScript, key: str, *arguments: float) -> bytes:
-        answer: bytes = await self._ask("script", lambda: script(keys=[key], args=list(arguments)))
+    async def _run(self, script: AsyncScript, keys: list[str], *arguments: float) -> bytes:
+        answer: bytes = await self._ask("script", lambda: script(keys=keys, args=list(arguments)))
         return answer
 
     async def _ask(self, name: str, command: Callable[[], Awaitable[Answer]]) -> Answer:

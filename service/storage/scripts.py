@@ -1,11 +1,15 @@
 """What Redis runs by itself, so that no two replicas can read, decide and write past each other. Times are its own."""
 
 # GCRA: the key holds the theoretical arrival time of the next request, in milliseconds. One request moves it by the
-# emission interval; it may run ahead of now by `burst` intervals. Answers 0, or the milliseconds to wait.
+# emission interval; it may run ahead of now by `burst` intervals. Answers 0, or the milliseconds to wait; less than 0
+# are the milliseconds that failures under the second key, where one is given, still delay: nothing is counted then.
 TAKE = """
 local emission, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
+if KEYS[2] then
+local delay = tonumber(redis.call('HGET', KEYS[2], 'until') or 0) - now
+if delay > 0 then return string.format('%.3f', -delay) end end
 local arrival = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
 local late = arrival + emission * (1 - burst) - now
 if late > 0 then return string.format('%.3f', late) end
@@ -14,12 +18,15 @@ redis.call('SET', KEYS[1], string.format('%.3f', arrival), 'PX', math.ceil(arriv
 return '0'
 """
 
-GIVE_BACK = """
+# Each key but the first is moved back by its own emission interval; the first, which holds failures, is forgotten.
+WELCOME = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
-local arrival = tonumber(redis.call('GET', KEYS[1]) or now) - tonumber(ARGV[1])
-if arrival <= now then redis.call('DEL', KEYS[1]) else
-redis.call('SET', KEYS[1], string.format('%.3f', arrival), 'PX', math.ceil(arrival - now)) end
+redis.call('DEL', KEYS[1])
+for i = 2, #KEYS do
+local arrival = tonumber(redis.call('GET', KEYS[i]) or now) - tonumber(ARGV[i - 1])
+if arrival <= now then redis.call('DEL', KEYS[i]) else
+redis.call('SET', KEYS[i], string.format('%.3f', arrival), 'PX', math.ceil(arrival - now)) end end
 return '0'
 """
 
@@ -32,10 +39,4 @@ local delay = tonumber(ARGV[1 + math.min(count, #ARGV - 1)])
 redis.call('HSET', KEYS[1], 'until', string.format('%.3f', now + delay))
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return '0'
-"""
-
-DELAY = """
-local time = redis.call('TIME')
-local now = time[1] * 1000 + time[2] / 1000
-return string.format('%.3f', math.max(0, tonumber(redis.call('HGET', KEYS[1], 'until') or 0) - now))
 """
