@@ -6,8 +6,7 @@ from uuid_utils.compat import uuid7
 
 from service.account.problems import CurrentPasswordWrong, PasswordOvertaken
 from service.account.shapes import NewPassword
-from service.audit import records as audit
-from service.audit.events import Event, Kind
+from service.audit.events import Kind
 from service.changes import records as changes
 from service.changes.announcing import Announce
 from service.changes.messages import epoch_raised
@@ -62,10 +61,9 @@ class ChangingPassword:
             device = await sessions.find_device(connection, caller.session_id)
             new = NewSession(uuid7(), seen.user_id, seen.password_version + 1, device, address or None)
             ended = await sessions.end_all(connection, seen.user_id, Cause.PASSWORD)
-            started = await sessions.start(connection, new, self.lengths)
+            told = {"count": len(ended)}
+            started = await sessions.start(connection, new, self.lengths, Kind.PASSWORD_CHANGED, told)
             await changes.append(connection, epoch_raised(seen.user_id, epoch))
-            event = Event(Kind.PASSWORD_CHANGED, seen.user_id, seen.user_id, new.id, {"count": len(ended)})
-            await audit.write(connection, event)
 
         self.metrics.sessions_ended.labels(Cause.PASSWORD).inc(len(ended))
         await self.announce(epoch_raised(seen.user_id, epoch))

@@ -1,5 +1,6 @@
 """The SQL of sessions. Nothing here begins or commits a transaction."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -8,6 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import Interval, Label, Text, bindparam, func, insert, literal_column, select, text, update
 
+from service.audit import records as audit
+from service.audit.events import Kind
 from service.storage import Connection
 from service.storage.statements import statement
 from service.storage.tables import Session, User
@@ -116,10 +119,13 @@ _still_the_same = (
 _live: Label[int] = literal_column(
     "1 + (SELECT count(*) FROM sessions s WHERE s.user_id = sessions.user_id AND s.ended_at IS NULL)"
 ).label("live")
-START = statement(
-    "sessions.start",
-    insert(Session).from_select(["id", "user_id", "device", "address"], _still_the_same).returning(*SIGNING, _live),
+_started = (
+    insert(Session)
+    .from_select(["id", "user_id", "device", "address"], _still_the_same)
+    .returning(*SIGNING, _live)
+    .cte("started")
 )
+START = statement("sessions.start", select(_started).add_cte(audit.noting(_started)))
 END = statement(
     "sessions.end",
     update(Session)
@@ -178,9 +184,15 @@ IS_STANDING = statement(
 )
 
 
-async def start(connection: Connection, new: NewSession, lengths: Lengths) -> tuple[Signing, int] | None:
-    """Write a session and tell how many the user has now; None when the user changed meanwhile."""
+async def start(
+    connection: Connection, new: NewSession, lengths: Lengths, kind: Kind, details: Mapping[str, int]
+) -> tuple[Signing, int] | None:
+    """Write a session and the event it comes of, in one statement; tell how many sessions the user has now.
+
+    None when the user changed meanwhile: nothing is written then.
+    """
     parameters = {
+        **audit.parameters(kind, details),
         "id": new.id,
         "user_id": new.user_id,
         "password_version": new.password_version,

@@ -6,8 +6,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from service.audit import records as audit
-from service.audit.events import Event, Kind
+from service.audit.events import Kind
 from service.changes import records as changes
 from service.changes.announcing import Announce
 from service.changes.messages import session_over
@@ -75,11 +74,7 @@ class SigningIn:
 
     async def _open(self, seen: Credentials, device: str | None, address: str) -> Signing:
         new = sessions.NewSession(uuid7(), seen.user_id, seen.password_version, device, address or None)
-        async with self.database.begin() as connection:
-            started = await sessions.start(connection, new, self.lengths)
-            if started is not None:
-                await audit.write(connection, Event(Kind.SIGNED_IN, seen.user_id, seen.user_id, new.id))
-
+        started = await self.database.write(sessions.start, new, self.lengths, Kind.SIGNED_IN, {})
         if started is None:
             # Suspended, closed or given another password since the password was read.
             self.metrics.sign_ins.labels("overtaken").inc()

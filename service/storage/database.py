@@ -53,6 +53,7 @@ class Database:
         self._apart = self._new_engine(poolclass=NullPool)
         isolation = "READ COMMITTED" if settings.database_pooler == "transaction" else "AUTOCOMMIT"
         self._reading = self._engine.execution_options(isolation_level=isolation)
+        self._writing = self._engine.begin if settings.database_pooler == "transaction" else self._reading.connect
         self._places = asyncio.Semaphore(settings.database_pool)
         self._wait_seconds = settings.database_wait.total_seconds()
         self._deadline_seconds = settings.database_timeout.total_seconds()
@@ -60,14 +61,20 @@ class Database:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """One transaction: commits when the block ends, rolls back when it raises."""
-        try:
-            with _translated():
-                async with self._in_time(), self._place(), self._engine.begin() as connection:
-                    yield connection
-        except DatabaseReadOnly:
-            # A standby, or a primary that was demoted: the next connections may reach another server.
-            self._trust.doubt()
-            raise
+        with self._doubting(), _translated():
+            async with self._in_time(), self._place(), self._engine.begin() as connection:
+                yield connection
+
+    async def write(
+        self,
+        work: Callable[Concatenate[AsyncConnection, Arguments], Awaitable[Answer]],
+        *arguments: Arguments.args,
+        **named: Arguments.kwargs,
+    ) -> Answer:
+        """Run work that is one statement, and so a transaction by itself: BEGIN and COMMIT are two journeys more."""
+        with self._doubting(), _translated():
+            async with self._in_time(), self._place(), self._writing() as connection:
+                return await work(connection, *arguments, **named)
 
     async def read(
         self,
@@ -105,6 +112,16 @@ class Database:
         with _translated():
             async with self._reading.connect() as connection:
                 return await question(connection, *arguments, **named)
+
+    @contextmanager
+    def _doubting(self) -> Iterator[None]:
+        """Doubt every connection of a server that can't write: the next ones may reach another."""
+        try:
+            yield
+        except DatabaseReadOnly:
+            # A standby, or a primary that was demoted.
+            self._trust.doubt()
+            raise
 
     @asynccontextmanager
     async def _in_time(self) -> AsyncIterator[None]:

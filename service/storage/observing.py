@@ -46,7 +46,8 @@ class Observer:
             return sql, parameters
         name = context.execution_options.get("statement_name", "unnamed")
         context.__dict__["signet_started"] = (name, perf_counter(), statement_span(name))
-        return f"{sql} /*action='{name}'*/", parameters
+        # In front: of a long statement Postgres shows only the beginning.
+        return f"/*action='{name}'*/ {sql}", parameters
 
     def after(
         self,

@@ -35,10 +35,10 @@ async def test_a_cold_profile_is_one_statement(service: Service, ada: Person) ->
     assert statements == ["users.find"]
 
 
-async def test_signing_in_is_three_statements(service: Service, ada: Person) -> None:
+async def test_signing_in_is_two_statements(service: Service, ada: Person) -> None:
     statements, redis_commands = await cost(service, ada.sign_in)
 
-    assert statements == ["audit.write", "sessions.start", "users.credentials_by_email"]
+    assert statements == ["sessions.start", "users.credentials_by_email"]
     assert redis_commands == 0
 
 
