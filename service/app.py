@@ -23,6 +23,7 @@ import service.web.docs
 import service.web.pages
 from service.clock import Clock
 from service.errors import InternalError, Overloaded, Problem, StoreAway
+from service.gauges import Gauges
 from service.lifespan import lifespan, reload_keys
 from service.oauth import rendering as oauth_rendering
 from service.oauth.problems import OAuthProblem
@@ -65,7 +66,7 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Envelope:
     clock = clock or Clock()
     parts = build(settings, clock, new_metrics())
     lifecycle = Lifecycle()
-    parts.metrics.limits.enabled.set(settings.limits == "on")
+    parts.metrics.readings.append(Gauges(parts, lifecycle, _version()).read)
     if settings.limits == "off":
         logging.getLogger(__name__).warning("RATE LIMITS ARE OFF: passwords can be guessed as fast as they are hashed")
     recording = Recording(

@@ -30,7 +30,10 @@ class SchemaUnusable(Exception):  # noqa: N818 - it says what is the matter
 async def lifespan(parts: Parts, lifecycle: Lifecycle) -> AsyncIterator[None]:
     """Serve from the first moment, so that probes can say what is waited for; load, then keep it current."""
     # Held in this set until the end: the loop itself keeps only weak references.
-    tasks = {asyncio.ensure_future(lifecycle.tick_for_ever()), asyncio.ensure_future(_run(parts, lifecycle))}
+    tasks = {
+        asyncio.ensure_future(lifecycle.tick_for_ever(parts.metrics.process.loop_lag)),
+        asyncio.ensure_future(_run(parts, lifecycle)),
+    }
     try:
         yield
     finally:

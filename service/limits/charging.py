@@ -28,6 +28,8 @@ class Charging:
     async def charge_account(self, email_key: str, device: UUID | None) -> list[Charge]:
         """Count an attempt on an account, known or not. A known device is counted apart and not delayed by others."""
         if device is not None:
+            if self.is_on and await self.counting.delay(email_key) > 0:
+                self.metrics.lockout_passes.inc()
             # NUL is in no address that anybody can send: nobody else is counted where a device is.
             return await self._charge(self.policies.sign_in_account, f"{email_key}\0{device.hex}")
         if self.is_on and (seconds := await self.counting.delay(email_key)) > 0:
@@ -62,6 +64,7 @@ class Charging:
         if not self.is_on:
             return []
         charge, retry_ms = await self.counting.take(policy, who)
+        self.metrics.charged.labels("redis" if charge.is_shared else "share").inc()
         if retry_ms > 0:
             self.metrics.refused.labels(policy.name).inc()
             raise rate_limited(policy, retry_ms)
