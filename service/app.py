@@ -34,6 +34,7 @@ from service.storage import DatabaseAway, DatabaseBusy, schema
 from service.telemetry.logs import RequestLog
 from service.telemetry.metrics import new_metrics
 from service.telemetry.recording import Recording
+from service.telemetry.sharing import Shared
 from service.telemetry.traces import Tracing
 from service.users import rendering as users_rendering
 from service.web.caller import Gate
@@ -61,10 +62,10 @@ ROUTERS = (
 )
 
 
-def create_app(settings: Settings, clock: Clock | None = None) -> Envelope:
+def create_app(settings: Settings, clock: Clock | None = None, shared: Shared | None = None) -> Envelope:
     """Build the whole application: the ASGI callable that the server runs and the tests call."""
     clock = clock or Clock()
-    parts = build(settings, clock, new_metrics())
+    parts = build(settings, clock, new_metrics(shared))
     lifecycle = Lifecycle()
     parts.metrics.readings.append(Gauges(parts, lifecycle, _version()).read)
     if settings.limits == "off":

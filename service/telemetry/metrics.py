@@ -5,7 +5,7 @@ folded in then: neither costs a request anything. Those of the stores are declar
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
@@ -15,6 +15,7 @@ from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from service.telemetry.metric_kinds import begin, least_of, most_of, sum_of
+from service.telemetry.sharing import GarbageMetrics, Shared
 from service.telemetry.store_metrics import StoreMetrics
 
 SIGN_INS = (
@@ -186,9 +187,13 @@ class TraceMetrics:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """All metrics of one process on a registry of their own. `readings` are what is done before each look."""
+    """All metrics of one process on a registry of their own. `readings` are what is done before each look.
+
+    With several workers, `shown` is what a scraper sees: all of them, as files say it; `registry` is this one's part.
+    """
 
     registry: CollectorRegistry
+    shown: CollectorRegistry
     http: HttpMetrics
     hashing: HashingMetrics
     stores: StoreMetrics
@@ -198,27 +203,42 @@ class Metrics:
     housekeeping: HousekeepingMetrics
     process: ProcessMetrics
     traces: TraceMetrics
-    readings: list[Callable[[], None]] = field(default_factory=list)
+    readings: list[Callable[[], None]]
 
     def exposition(self, accepted: str = "") -> tuple[bytes, str]:
         """Write everything in the format that is accepted, OpenMetrics with exemplars or plain; gives its type too."""
+        self.read()
+        encode, content_type = choose_encoder(accepted)
+        return encode(self.shown), content_type
+
+    def read(self) -> None:
+        """Set what is only set when somebody looks. A worker whose neighbours may be asked does so all the time."""
         for read in self.readings:
             read()
         self.stores.cache.near_hits.fold()
         self.stores.cache.near_evictions.fold()
-        encode, content_type = choose_encoder(accepted)
-        return encode(self.registry), content_type
+
+    @property
+    def are_shared(self) -> bool:
+        return self.shown is not self.registry
 
 
-def new_metrics() -> Metrics:
+def new_metrics(shared: Shared | None = None) -> Metrics:
+    """Make all metrics; `shared` when several workers are scraped as one."""
     # A second series for each, and nothing here reads them.
     disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    GCCollector(registry=registry)
+    readings: list[Callable[[], None]] = []
+    if shared is None:
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        GCCollector(registry=registry)
+    else:
+        readings.append(GarbageMetrics(registry).read)
     return Metrics(
         registry=registry,
+        shown=shared.registry() if shared else registry,
+        readings=readings,
         http=HttpMetrics(registry),
         hashing=HashingMetrics(registry),
         stores=StoreMetrics(registry),
