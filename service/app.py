@@ -23,6 +23,7 @@ import service.web.docs
 import service.web.pages
 from service.clock import Clock
 from service.errors import InternalError, Overloaded, Problem, StoreAway
+from service.gauges import Gauges
 from service.lifespan import lifespan, reload_keys
 from service.oauth import rendering as oauth_rendering
 from service.oauth.problems import OAuthProblem
@@ -33,6 +34,7 @@ from service.storage import DatabaseAway, DatabaseBusy, schema
 from service.telemetry.logs import RequestLog
 from service.telemetry.metrics import new_metrics
 from service.telemetry.recording import Recording
+from service.telemetry.sharing import Shared
 from service.telemetry.traces import Tracing
 from service.users import rendering as users_rendering
 from service.web.caller import Gate
@@ -60,12 +62,12 @@ ROUTERS = (
 )
 
 
-def create_app(settings: Settings, clock: Clock | None = None) -> Envelope:
+def create_app(settings: Settings, clock: Clock | None = None, shared: Shared | None = None) -> Envelope:
     """Build the whole application: the ASGI callable that the server runs and the tests call."""
     clock = clock or Clock()
-    parts = build(settings, clock, new_metrics())
+    parts = build(settings, clock, new_metrics(shared))
     lifecycle = Lifecycle()
-    parts.metrics.limits.enabled.set(settings.limits == "on")
+    parts.metrics.readings.append(Gauges(parts, lifecycle, _version()).read)
     if settings.limits == "off":
         logging.getLogger(__name__).warning("RATE LIMITS ARE OFF: passwords can be guessed as fast as they are hashed")
     recording = Recording(

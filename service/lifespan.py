@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 _KEEP_KEYS_EVERY = timedelta(minutes=1)
 _COUNT_SCHEMES_EVERY = timedelta(minutes=5)
 _RETRY_SECONDS = 0.5
+_READ_METRICS_EVERY = timedelta(seconds=1)
 _GC_THRESHOLD = 50_000
 
 
@@ -30,7 +31,10 @@ class SchemaUnusable(Exception):  # noqa: N818 - it says what is the matter
 async def lifespan(parts: Parts, lifecycle: Lifecycle) -> AsyncIterator[None]:
     """Serve from the first moment, so that probes can say what is waited for; load, then keep it current."""
     # Held in this set until the end: the loop itself keeps only weak references.
-    tasks = {asyncio.ensure_future(lifecycle.tick_for_ever()), asyncio.ensure_future(_run(parts, lifecycle))}
+    tasks = {
+        asyncio.ensure_future(lifecycle.tick_for_ever(parts.metrics.process.loop_lag)),
+        asyncio.ensure_future(_run(parts, lifecycle)),
+    }
     try:
         yield
     finally:
@@ -83,6 +87,8 @@ async def _run(parts: Parts, lifecycle: Lifecycle) -> None:
         "housekeeping": lambda: _for_ever(settings.housekeeping, parts.operations.tidying.tidy),
         "count password schemes": lambda: _for_ever(_COUNT_SCHEMES_EVERY, lambda: _count_schemes(parts)),
     }
+    if parts.metrics.are_shared:
+        duties["read metrics"] = lambda: _read_metrics_for_ever(parts)
     await asyncio.gather(*(_keep_up(name, duty) for name, duty in duties.items()))
 
 
@@ -136,6 +142,13 @@ async def _for_ever(pause: timedelta, duty: Callable[[], Awaitable[None]]) -> No
         await asyncio.sleep(pause.total_seconds())
         with suppress(DatabaseAway):
             await duty()
+
+
+async def _read_metrics_for_ever(parts: Parts) -> None:
+    """Write down what gauges show: the neighbour that is scraped can read files, not this process' memory."""
+    while True:
+        parts.metrics.read()
+        await asyncio.sleep(_READ_METRICS_EVERY.total_seconds())
 
 
 async def _count_schemes(parts: Parts) -> None:

@@ -4,10 +4,14 @@ import asyncio
 import logging
 import signal
 import sys
+from itertools import count
+from pathlib import Path
+from tempfile import gettempdir
 from types import FrameType
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker
@@ -15,6 +19,7 @@ from uvicorn_worker import UvicornWorker
 from service.app import create_app
 from service.settings import Settings
 from service.telemetry import logs
+from service.telemetry.sharing import Shared
 from service.web.envelope import Envelope
 
 _MARGIN_SECONDS = 5
@@ -58,10 +63,16 @@ class Worker(UvicornWorker):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - gunicorn's signature
         super().__init__(*args, **kwargs)
+        self.slot = 0
         settings: Settings = self.app.settings
         logs.set_up(settings.log_format, settings.log_level)
         self.config.timeout_graceful_shutdown = int(settings.shutdown_timeout.total_seconds())
         self.drain_seconds = settings.drain.total_seconds()
+
+    def load_wsgi(self) -> None:
+        """Build the application in the worker, which knows its slot."""
+        self.app.slot = self.slot
+        super().load_wsgi()  # type: ignore[no-untyped-call]
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
@@ -89,8 +100,10 @@ class QuietLogger(Logger):
 class Application(BaseApplication):
     """gunicorn, told everything by our settings and nothing by its own files or variables."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, shared: Shared | None) -> None:
         self.settings = settings
+        self.slot = 0
+        self._shared = shared
         super().__init__()  # type: ignore[no-untyped-call]
 
     def load_config(self) -> None:
@@ -106,16 +119,40 @@ class Application(BaseApplication):
             "keepalive": 75,
             "proc_name": "signet",
             "control_socket_disable": True,
+            "pre_fork": _give_slot,
+            "child_exit": self._bury,
+            "on_exit": self._end,
         }
         cfg: Any = self.cfg
         for name, value in chosen.items():
             cfg.set(name, value)
 
     def load(self) -> Envelope:
-        return create_app(self.settings)
+        return create_app(self.settings, shared=self._shared.join(self.slot) if self._shared else None)
+
+    def _bury(self, _arbiter: Arbiter, worker: Worker) -> None:
+        if self._shared is not None:
+            self._shared.bury(worker.slot)
+
+    def _end(self, _arbiter: Arbiter) -> None:
+        if self._shared is not None:
+            self._shared.end()
 
 
 def serve(settings: Settings) -> None:
     """Serve until a signal ends it."""
     logs.set_up(settings.log_format, settings.log_level)
-    Application(settings).run()  # type: ignore[no-untyped-call]
+    # One worker keeps its metrics in memory: that is faster, and files know no exemplars.
+    shared = Shared.begin(_metrics_folder(settings)) if settings.workers > 1 else None
+    Application(settings, shared).run()  # type: ignore[no-untyped-call]
+
+
+def _give_slot(arbiter: Arbiter, worker: Worker) -> None:
+    """Give a worker that is about to be the lowest number that no other has."""
+    taken = {other.slot for other in arbiter.WORKERS.values()}
+    worker.slot = next(slot for slot in count() if slot not in taken)
+
+
+def _metrics_folder(settings: Settings) -> Path:
+    """Name the folder by what nobody else on this machine can have: the address that is scraped."""
+    return Path(gettempdir()) / f"signet-metrics-{settings.host}-{settings.management_port}"

@@ -43,11 +43,12 @@ from service.users.standing import Standing
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The two stores and the cache over them."""
+    """The two stores and the cache over them, whose near tier is this process' own."""
 
     database: Database
     redis: Redis
     profiles_cache: Cache
+    near: NearCache
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,23 +102,24 @@ def build(settings: Settings, clock: Clock, metrics: Metrics) -> Parts:
     stores = _stores(settings, clock, pulse, metrics)
     security = _security(settings, clock, metrics)
     hearing = Hearing(stores.profiles_cache, security.revocations)
-    announce = Announce(hearing.hear, stores.redis, metrics.domain)
+    announce = Announce(hearing.hear, stores.redis, clock, metrics.changes)
     charging = _charging(settings, metrics, stores, security)
     operations = _operations(settings, metrics, stores, security, announce, charging)
-    following = Following(stores.database, stores.redis, hearing.hear, clock, pulse, metrics.domain)
+    following = Following(stores.database, stores.redis, hearing.hear, clock, pulse, metrics.changes)
     return Parts(settings, clock, metrics, stores, security, charging, operations, hearing, pulse, following)
 
 
 def _stores(settings: Settings, clock: Clock, pulse: Pulse, metrics: Metrics) -> Stores:
-    redis = Redis(settings, metrics.stores)
+    redis = Redis(settings, metrics.stores.redis)
     rules = CacheRules(
         shared_ttl=settings.cache_ttl.total_seconds(),
         near_ttl=settings.near_ttl.total_seconds(),
         unknown_ttl=settings.unknown_ttl.total_seconds(),
         stale_if_error=settings.stale_if_error.total_seconds(),
     )
-    near = NearCache(settings.near_entries, settings.near_bytes, metrics.stores)
-    return Stores(Database(settings, metrics.stores), redis, Cache(near, redis, rules, clock, pulse, metrics.stores))
+    near = NearCache(settings.near_entries, settings.near_bytes, metrics.stores.cache.near_evictions)
+    cache = Cache(near, redis, rules, clock, pulse, metrics.stores.cache)
+    return Stores(Database(settings, metrics.stores.database), redis, cache, near)
 
 
 def _security(settings: Settings, clock: Clock, metrics: Metrics) -> Security:

@@ -10,7 +10,7 @@ from service.changes.messages import CHANNEL, Change, from_bytes
 from service.changes.records import Heard
 from service.clock import Clock, Pulse
 from service.storage import Connection, Database, DatabaseAway, Redis, RedisAway
-from service.telemetry.metrics import DomainMetrics
+from service.telemetry.metrics import ChangeMetrics
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +29,10 @@ class Following:
         self,
         database: Database,
         redis: Redis,
-        hear: Callable[[Change], None],
+        hear: Callable[[Change], bool],
         clock: Clock,
         pulse: Pulse,
-        metrics: DomainMetrics,
+        metrics: ChangeMetrics,
     ) -> None:
         self._database = database
         self._redis = redis
@@ -91,21 +91,27 @@ class Following:
             self._take(heard, "poll")
 
     def _take(self, heard: Heard, way: str) -> None:
-        for change in heard.changes:
-            self._hear(change)
+        for change, made_at in heard.changes:
+            if self._hear(change) and way == "poll":
+                self._note_lag(way, heard.database_time.timestamp() - made_at.timestamp())
         self._seen = heard
         self._clock.correct(heard.database_time)
         self._pulse.beat()
-        self._metrics.changes_age.set(self._clock.timestamp())
-        self._metrics.changes_seen.labels(way).inc(len(heard.changes))
+        self._metrics.last_poll.set(self._clock.timestamp())
+        self._metrics.seen.labels(way).inc(len(heard.changes))
         self._metrics.clock_offset.set(self._clock.offset.total_seconds())
+
+    def _note_lag(self, way: str, seconds: float) -> None:
+        # Two clocks corrected by Postgres' differ by up to a round trip: a change is not heard before it is made.
+        self._metrics.lag.labels(way).observe(max(0.0, seconds))
 
     def _hear_announced(self, raw: bytes) -> None:
         try:
-            announced = from_bytes(raw)
+            announced, sent_at = from_bytes(raw)
         except (ValueError, TypeError):
             logger.warning("an announcement could not be read")
             return
         for change in announced:
-            self._hear(change)
-        self._metrics.changes_seen.labels("redis").inc(len(announced))
+            if self._hear(change) and sent_at is not None:
+                self._note_lag("redis", self._clock.timestamp() - sent_at)
+        self._metrics.seen.labels("redis").inc(len(announced))

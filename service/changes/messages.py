@@ -47,14 +47,23 @@ def keys_changed() -> Change:
     return Change(Kind.KEYS)
 
 
-def to_bytes(changes: tuple[Change, ...]) -> bytes:
-    return orjson.dumps([[change.kind, change.subject and str(change.subject), change.value] for change in changes])
+# Stands in an announcement beside the changes, as if it were one: builds that do not know it pass it by.
+_SENT_AT = "sent_at"
 
 
-def from_bytes(raw: bytes) -> list[Change]:
-    """Read what another replica announced, as far as this build knows it; nonsense is a ValueError or TypeError."""
-    return [
+def to_bytes(changes: tuple[Change, ...], sent_at: float) -> bytes:
+    """Write an announcement; `sent_at` are seconds since the epoch by Postgres' clock."""
+    written = [[change.kind, change.subject and str(change.subject), change.value] for change in changes]
+    return orjson.dumps([*written, [_SENT_AT, None, sent_at]])
+
+
+def from_bytes(raw: bytes) -> tuple[list[Change], float | None]:
+    """Read what another replica announced, as far as this build knows it, and when; nonsense is Value- or TypeError."""
+    read = orjson.loads(raw)
+    sent_at = next((float(value) for kind, _, value in read if kind == _SENT_AT), None)
+    changes = [
         Change(Kind(kind), UUID(str(subject)) if subject else None, int(value))
-        for kind, subject, value in orjson.loads(raw)
+        for kind, subject, value in read
         if kind in KNOWN
     ]
+    return changes, sent_at

@@ -19,7 +19,7 @@ POLL = statement(
     "changes.poll",
     text("""
         SELECT pg_current_snapshot()::text AS snapshot, pg_postmaster_start_time() AS started_at,
-               clock_timestamp() AS now, c.kind, c.subject, c.value
+               clock_timestamp() AS now, c.created_at, c.kind, c.subject, c.value
         FROM (SELECT 1) o
         LEFT JOIN changes c ON c.txid >= pg_snapshot_xmin(CAST(CAST(:seen AS text) AS pg_snapshot))
                            AND NOT pg_visible_in_snapshot(c.txid, CAST(CAST(:seen AS text) AS pg_snapshot))
@@ -29,7 +29,7 @@ LOAD = statement(
     "changes.load",
     text("""
         SELECT pg_current_snapshot()::text AS snapshot, pg_postmaster_start_time() AS started_at,
-               clock_timestamp() AS now, c.kind, c.subject, c.value
+               clock_timestamp() AS now, c.created_at, c.kind, c.subject, c.value
         FROM (SELECT 1) o LEFT JOIN changes c ON c.created_at > clock_timestamp() - CAST(:kept AS interval)
     """),
 )
@@ -37,9 +37,9 @@ LOAD = statement(
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One poll's answer: the changes, and where the next poll goes on."""
+    """One poll's answer: the changes with when each was made, and where the next poll goes on."""
 
-    changes: list[Change]
+    changes: list[tuple[Change, datetime]]
     snapshot: str
     server_started_at: datetime
     database_time: datetime
@@ -72,6 +72,6 @@ async def load(connection: Connection, kept: timedelta) -> Heard:
 
 
 def _heard(rows: Sequence[Row[*tuple[Any, ...]]]) -> Heard:
-    changes = [Change(Kind(row.kind), row.subject, row.value) for row in rows if row.kind in KNOWN]
+    changes = [(Change(Kind(row.kind), row.subject, row.value), row.created_at) for row in rows if row.kind in KNOWN]
     first = rows[0]
     return Heard(changes, first.snapshot, first.started_at, first.now)

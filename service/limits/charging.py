@@ -56,6 +56,7 @@ class Charging:
         if not self.is_on:
             return []
         charge, retry_ms = await self.counting.take(policy, who, failed)
+        self.metrics.charged.labels("redis" if charge.is_shared else "share").inc()
         if retry_ms < 0:
             self.metrics.refused.labels("lockout").inc()
             raise account_delayed(self.counting.lockout, -retry_ms / 1000)

@@ -25,7 +25,7 @@ class HashingPool:
     """
 
     def __init__(self, threads: int, queue: int, wait: timedelta, metrics: HashingMetrics) -> None:
-        self._free = threads or os.cpu_count() or 1
+        self.threads = self._free = threads or os.cpu_count() or 1
         self._executor = ThreadPoolExecutor(self._free, "hash", initializer=_be_nice)
         self._bound = queue
         self._wait_seconds = wait.total_seconds()
@@ -73,7 +73,7 @@ class HashingPool:
     def _enqueue(self, address: str) -> asyncio.Future[None]:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(address, deque()).append(turn)
-        self._count(1)
+        self._depth += 1
         return turn
 
     def _make_room(self, address: str) -> bool:
@@ -83,7 +83,7 @@ class HashingPool:
         if len(line) <= len(self._waiting.get(address, ())) + 1:
             return False
         turn = line.pop()
-        self._count(-1)
+        self._depth -= 1
         if not turn.done():
             turn.set_exception(Overloaded())
         return True
@@ -92,7 +92,7 @@ class HashingPool:
         line = self._waiting.get(address)
         if line is not None and turn in line:
             line.remove(turn)
-            self._count(-1)
+            self._depth -= 1
             if not line:
                 del self._waiting[address]
         elif turn.done() and not turn.cancelled() and turn.exception() is None:
@@ -106,17 +106,13 @@ class HashingPool:
         while self._waiting:
             address, line = self._waiting.popitem(last=False)
             turn = line.popleft()
-            self._count(-1)
+            self._depth -= 1
             if line:
                 self._waiting[address] = line
             if not turn.done():
                 turn.set_result(None)
                 return
         self._free += 1
-
-    def _count(self, step: int) -> None:
-        self._depth += step
-        self._metrics.depth.set(self._depth)
 
 
 def _be_nice() -> None:

@@ -1,7 +1,7 @@
 """The signing keys this process has loaded: which one signs, which ones verify."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -60,6 +60,16 @@ class KeyRing:
             if key.active_at.timestamp() <= timestamp:
                 return key
         raise NoSigningKey
+
+    def states(self, timestamp: float) -> Iterator[str]:
+        """Say of each key what it does at this instant: `next`, `current` (it signs) or `retiring`."""
+        is_signed_for = False
+        for key in reversed(self._keys.values()):
+            if key.active_at.timestamp() > timestamp:
+                yield "next"
+            else:
+                yield "retiring" if is_signed_for else "current"
+                is_signed_for = True
 
     def __len__(self) -> int:
         return len(self._keys)

@@ -34,7 +34,11 @@ class Refreshing:
         """Exchange a refresh token for its successor; a replay ends the session (RFC 9700, 4.14.2)."""
         presented = self._presented(raw_token)
         await self.charging.charge_refresh(presented.session_id)
-        refreshed = await self._settle(presented)
+        try:
+            refreshed = await self._settle(presented)
+        except BaseException:
+            self.metrics.refreshes.labels("failed").inc()
+            raise
         self.metrics.refreshes.labels(refreshed.outcome).inc()
         if refreshed.outcome is Outcome.REPLAYED:
             self.metrics.sessions_ended.labels(Cause.REPLAY).inc()

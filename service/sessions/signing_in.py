@@ -12,6 +12,7 @@ from service.changes.announcing import Announce
 from service.changes.messages import session_over
 from service.errors import Overloaded
 from service.limits.charging import Charging
+from service.limits.problems import AccountDelayed, RateLimited
 from service.security.password_schemes import find_scheme
 from service.security.passwords import Passwords
 from service.security.refresh_tokens import find_genuine
@@ -20,7 +21,7 @@ from service.sessions.pairs import Pairs
 from service.sessions.problems import CredentialsWrong, UserSuspended
 from service.sessions.records import Lengths, Signing
 from service.sessions.shapes import NewSession, TokenPair
-from service.storage import Database, DatabaseAway
+from service.storage import Database, DatabaseAway, DatabaseBusy
 from service.telemetry.metrics import DomainMetrics
 from service.users import change_records
 from service.users import records as users
@@ -28,6 +29,25 @@ from service.users.emails import NotAnEmail, email_key
 from service.users.records import Credentials
 
 logger = logging.getLogger(__name__)
+
+
+class Overtaken(Exception):  # noqa: N818 - it says what is the matter
+    """The account was suspended, closed or given another password since the password was read."""
+
+
+_SIGNED_IN = ("signed_in", "none")
+_ERROR = ("failed", "error")
+# How a sign-in that came to nothing is counted; the first that fits. Failed is what is not the caller's doing.
+_WHY: dict[type[Exception], tuple[str, str]] = {
+    CredentialsWrong: ("refused", "credentials_wrong"),
+    UserSuspended: ("refused", "suspended"),
+    Overtaken: ("refused", "overtaken"),
+    AccountDelayed: ("refused", "locked_out"),
+    RateLimited: ("refused", "limited"),
+    Overloaded: ("failed", "hash_queue"),
+    DatabaseBusy: ("failed", "pool"),
+    DatabaseAway: ("failed", "store"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +65,17 @@ class SigningIn:
 
     async def sign_in(self, asked: NewSession, address: str) -> TokenPair:
         """Open a session for whoever knows the password; unknown address and wrong password are told alike."""
+        try:
+            pair = await self._sign_in(asked, address)
+        except BaseException as error:
+            self.metrics.sign_ins.labels(*_why(error)).inc()
+            if isinstance(error, Overtaken):
+                raise CredentialsWrong from None
+            raise
+        self.metrics.sign_ins.labels(*_SIGNED_IN).inc()
+        return pair
+
+    async def _sign_in(self, asked: NewSession, address: str) -> TokenPair:
         key = _lookup_key(asked.email)
         charges = await self.charging.charge_sign_in(address)
         seen = await self.database.read(users.find_credentials, key)
@@ -53,12 +84,10 @@ class SigningIn:
         stored = seen.password_hash if seen else None
         is_right = await self.passwords.is_right(stored, asked.password, key, address)
         if seen is None or not is_right:
-            self.metrics.sign_ins.labels("credentials_wrong").inc()
             await self.charging.fail(key, device)
             raise CredentialsWrong
         await self.charging.welcome(key, charges)
         if seen.status != "active":
-            self.metrics.sign_ins.labels("suspended").inc()
             raise UserSuspended
         signing = await self._open(seen, asked.device, address)
         await self._rehash_if_outdated(seen, asked.password, address)
@@ -76,11 +105,8 @@ class SigningIn:
         new = sessions.NewSession(uuid7(), seen.user_id, seen.password_version, device, address or None)
         started = await self.database.write(sessions.start, new, self.lengths, Kind.SIGNED_IN, {})
         if started is None:
-            # Suspended, closed or given another password since the password was read.
-            self.metrics.sign_ins.labels("overtaken").inc()
-            raise CredentialsWrong
+            raise Overtaken
         signing, live = started
-        self.metrics.sign_ins.labels("signed_in").inc()
         if live > self.most_sessions:
             await self._trim(seen.user_id)
         return signing
@@ -105,6 +131,10 @@ class SigningIn:
                 await change_records.rehash(connection, seen, password_hash, find_scheme(password_hash) or "")
         except (Overloaded, DatabaseAway):
             logger.info("a password hash stays as it is until the next sign-in")
+
+
+def _why(error: BaseException) -> tuple[str, str]:
+    return next((why for kind, why in _WHY.items() if isinstance(error, kind)), _ERROR)
 
 
 def _lookup_key(email: str) -> str:

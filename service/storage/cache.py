@@ -8,11 +8,11 @@ from enum import StrEnum
 from random import uniform
 
 from service.clock import Clock, Pulse
-from service.storage.database import DatabaseAway, DatabaseBusy
+from service.storage.failing import DatabaseAway, DatabaseBusy
 from service.storage.near_cache import Entry, NearCache
 from service.storage.redis import Redis, RedisAway
 from service.telemetry import facts
-from service.telemetry.metrics import StoreMetrics
+from service.telemetry.store_metrics import CacheMetrics
 
 _JITTER = 0.1
 _AWAY_SECONDS = 1.0
@@ -29,10 +29,20 @@ class Tier(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An entry and the tier it came from."""
+    """An entry and the tier it came from; `kept_in` is the one that had kept an outdated entry."""
 
     entry: Entry
     tier: Tier
+    kept_in: Tier | None = None
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """Tier and outcome, as reads are counted."""
+        if self.kept_in is not None:
+            return self.kept_in, "stale"
+        if not self.entry.body:
+            return self.tier, "negative"
+        return self.tier, "loaded" if self.tier is Tier.POSTGRES else "hit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +63,15 @@ class Cache:
     """
 
     def __init__(
-        self, near: NearCache, redis: Redis, rules: CacheRules, clock: Clock, pulse: Pulse, metrics: StoreMetrics
+        self, near: NearCache, redis: Redis, rules: CacheRules, clock: Clock, pulse: Pulse, metrics: CacheMetrics
     ) -> None:
         self._near = near
         self._redis = redis
         self._rules = rules
         self._clock = clock
         self._pulse = pulse
-        self._reads = {tier: metrics.cache_reads.labels(tier) for tier in Tier}
         self._metrics = metrics
-        self._coalesced = metrics.cache_coalesced
+        self._near_hits = metrics.near_hits
         self._least: OrderedDict[str, tuple[int, float]] = OrderedDict()
         self._fetches: dict[str, asyncio.Future[Found]] = {}
         self._away_until = 0.0
@@ -73,19 +82,19 @@ class Cache:
         if self._pulse.is_late:
             return None
         entry = self._near.find_fresh(key, self._clock.timestamp())
-        if entry is not None:
-            # No look at the least version: raising it has dropped what was below.
-            self._metrics.near_reads += 1
+        # No look at the least version: raising it has dropped what was below.
+        if entry is not None and entry.body:
+            self._near_hits.count += 1
         return entry
 
     async def get(self, key: str, load: Callable[[], Awaitable[Entry]]) -> Found:
         """Return the entry of a key; raises DatabaseAway when no tier has it and it can't be loaded."""
+        if self._pulse.is_late:
+            self._metrics.bypassed.inc()
         near = self.find_near(key)
-        if near is not None:
-            found = Found(near, Tier.NEAR)
-        else:
-            found = await self._fetch_once(key, load)
-            self._reads[found.tier].inc()
+        found = Found(near, Tier.NEAR) if near is not None else await self._fetch_once(key, load)
+        if near is None or not near.body:
+            self._metrics.reads.labels(*found.labels).inc()
         facts.current().cache = found.tier
         return found
 
@@ -118,7 +127,7 @@ class Cache:
             self._fetches[key] = running
             running.add_done_callback(lambda done: self._forget_fetch(key, done))
         else:
-            self._coalesced.inc()
+            self._metrics.coalesced.inc()
         # A caller who gives up must not take the fetch away from the others.
         return await asyncio.shield(running)
 
@@ -135,18 +144,20 @@ class Cache:
         if shared is not None and shared_until > max(now, self._shared_from) and not self._pulse.is_late:
             self._keep_near(key, shared)
             return Found(shared, Tier.SHARED)
-        stale = self._near.find_any(key, now) or shared
+        near = self._near.find_any(key, now)
+        stale, kept_in = near or shared, Tier.NEAR if near else Tier.SHARED
         if stale is not None and now < self._away_until:
-            return Found(stale, Tier.STALE)
+            return Found(stale, Tier.STALE, kept_in)
         try:
-            entry = await load()
+            with self._metrics.load_duration.time():
+                entry = await load()
         except DatabaseAway as error:
             if not isinstance(error, DatabaseBusy):
                 self._away_until = self._clock.timestamp() + _AWAY_SECONDS
             # A newer version may have been heard of while Postgres was asked.
             if stale is None or not self._is_current(key, stale):
                 raise
-            return Found(stale, Tier.STALE)
+            return Found(stale, Tier.STALE, kept_in)
         await self._keep(key, entry)
         return Found(entry, Tier.POSTGRES)
 

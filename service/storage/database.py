@@ -7,36 +7,24 @@ from time import monotonic
 from typing import Concatenate, ParamSpec, TypeVar
 
 import asyncpg
-from asyncpg.exceptions import InterfaceError as DriverError
-from asyncpg.exceptions import PostgresError
-from sqlalchemy.exc import DBAPIError, InterfaceError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from service.settings import Settings
 from service.storage.connecting import Trust, connect, pooler_options
+from service.storage.failing import (
+    DatabaseAway,
+    DatabaseBusy,
+    DatabaseReadOnly,
+    is_dead_connection,
+    translated,
+)
 from service.storage.observing import observe_statements
 from service.telemetry import facts
-from service.telemetry.metrics import StoreMetrics
+from service.telemetry.store_metrics import DatabaseMetrics
 
 Arguments = ParamSpec("Arguments")
 Answer = TypeVar("Answer")
-
-_READ_ONLY = "25006"
-_AWAY = ("08", "28", "3D000", "55000", "57P", "53", "25006", "40P01", "55P03", "57014", "XX")
-
-
-class DatabaseAway(Exception):  # noqa: N818 - it says what is the matter
-    """Postgres did not answer in time, refused the connection, or can't write now. Nothing was half-written."""
-
-
-class DatabaseReadOnly(DatabaseAway):
-    """The server that answers can't write."""
-
-
-class DatabaseBusy(DatabaseAway):
-    """Every connection of this process was in use for longer than a request may wait."""
 
 
 class Database:
@@ -45,7 +33,7 @@ class Database:
     SQLAlchemy's own queue lets newcomers barge in: with it the p99 of a full pool is 2.4 times as long (measured).
     """
 
-    def __init__(self, settings: Settings, metrics: StoreMetrics) -> None:
+    def __init__(self, settings: Settings, metrics: DatabaseMetrics) -> None:
         self._settings = settings
         self._metrics = metrics
         self._trust = Trust()
@@ -55,13 +43,14 @@ class Database:
         self._reading = self._engine.execution_options(isolation_level=isolation)
         self._writing = self._engine.begin if settings.database_pooler == "transaction" else self._reading.connect
         self._places = asyncio.Semaphore(settings.database_pool)
+        self.size, self.in_use, self.waiting = settings.database_pool, 0, 0
         self._wait_seconds = settings.database_wait.total_seconds()
         self._deadline_seconds = settings.database_timeout.total_seconds()
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """One transaction: commits when the block ends, rolls back when it raises."""
-        with self._doubting(), _translated():
+        with self._doubting(), translated(self._metrics.errors):
             async with self._in_time(), self._place(), self._engine.begin() as connection:
                 yield connection
 
@@ -72,7 +61,7 @@ class Database:
         **named: Arguments.kwargs,
     ) -> Answer:
         """Run work that is one statement, and so a transaction by itself: BEGIN and COMMIT are two journeys more."""
-        with self._doubting(), _translated():
+        with self._doubting(), translated(self._metrics.errors):
             async with self._in_time(), self._place(), self._writing() as connection:
                 return await work(connection, *arguments, **named)
 
@@ -83,19 +72,19 @@ class Database:
         **named: Arguments.kwargs,
     ) -> Answer:
         """Ask one question outside any transaction; on a connection that turns out dead, ask once more."""
-        with _translated():
+        with translated(self._metrics.errors):
             async with self._in_time(), self._place():
                 try:
                     return await self._ask(question, *arguments, **named)
                 except DatabaseAway as error:
-                    if not _is_dead_connection(error.__cause__):
+                    if not is_dead_connection(error.__cause__):
                         raise
                     return await self._ask(question, *arguments, **named)
 
     @asynccontextmanager
     async def apart(self) -> AsyncIterator[AsyncConnection]:
         """Open a connection outside the pool that commits each statement: for the poll of changes."""
-        with _translated():
+        with translated(self._metrics.errors):
             async with self._apart.connect() as connection:
                 yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
@@ -109,7 +98,7 @@ class Database:
         *arguments: Arguments.args,
         **named: Arguments.kwargs,
     ) -> Answer:
-        with _translated():
+        with translated(self._metrics.errors):
             async with self._reading.connect() as connection:
                 return await question(connection, *arguments, **named)
 
@@ -139,23 +128,25 @@ class Database:
             await self._wait_for_place()
         else:
             await self._places.acquire()
-        self._metrics.pool_in_use.inc()
+            self._metrics.pool_wait.observe(0)
+        self.in_use += 1
         try:
             yield
         finally:
-            self._metrics.pool_in_use.dec()
+            self.in_use -= 1
             self._places.release()
 
     async def _wait_for_place(self) -> None:
-        self._metrics.pool_waiting.inc()
+        self.waiting += 1
         try:
-            async with asyncio.timeout(self._wait_seconds):
-                await self._places.acquire()
+            with self._metrics.pool_wait.time():
+                async with asyncio.timeout(self._wait_seconds):
+                    await self._places.acquire()
         except TimeoutError:
             self._metrics.pool_timeouts.inc()
             raise DatabaseBusy from None
         finally:
-            self._metrics.pool_waiting.dec()
+            self.waiting -= 1
 
     def _new_engine(self, **pooling: object) -> AsyncEngine:
         engine = create_async_engine(
@@ -172,28 +163,3 @@ class Database:
 
     async def _connect(self, *_: object, **__: object) -> asyncpg.Connection:
         return await connect(self._settings)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Turn every way in which Postgres can be away into DatabaseAway; anything else is a mistake of ours."""
-    try:
-        yield
-    except DBAPIError as error:
-        if error.connection_invalidated or isinstance(error, InterfaceError) or _is_away(error.orig):
-            raise (DatabaseReadOnly if _code(error.orig) == _READ_ONLY else DatabaseAway) from error
-        raise
-    except (OSError, TimeoutError, PoolTimeout, PostgresError, DriverError) as error:
-        raise DatabaseAway from error
-
-
-def _is_away(error: BaseException | None) -> bool:
-    return _code(error).startswith(_AWAY) or isinstance(getattr(error, "__cause__", None), OSError | TimeoutError)
-
-
-def _code(error: BaseException | None) -> str:
-    return getattr(error, "sqlstate", None) or ""
-
-
-def _is_dead_connection(error: BaseException | None) -> bool:
-    return isinstance(error, DBAPIError) and error.connection_invalidated

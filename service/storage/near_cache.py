@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
-from service.telemetry.metrics import StoreMetrics
+from service.telemetry.metric_kinds import Tally
 
 _ENTRY_OVERHEAD = 200
 
@@ -26,7 +26,7 @@ class NearCache:
 
     most_entries: int
     most_bytes: int
-    metrics: StoreMetrics
+    evictions: Tally
     size: int = 0
     _held: OrderedDict[str, tuple[Entry, float, float]] = field(default_factory=OrderedDict)
 
@@ -49,7 +49,7 @@ class NearCache:
         self.size += size
         while len(self._held) > self.most_entries or self.size > self.most_bytes:
             self.drop(next(iter(self._held)))
-        self.metrics.near_entries.set(len(self._held))
+            self.evictions.count += 1
 
     def outdate(self) -> None:
         """Let nothing count as fresh any longer; it may still be shown while Postgres is away."""
@@ -60,4 +60,6 @@ class NearCache:
         held = self._held.pop(key, None)
         if held is not None:
             self.size -= len(held[0].body) + _ENTRY_OVERHEAD
-            self.metrics.near_entries.set(len(self._held))
+
+    def __len__(self) -> int:
+        return len(self._held)

@@ -11,13 +11,13 @@ from sqlalchemy.engine.interfaces import DBAPICursor, ExceptionContext, Executio
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.telemetry import facts
-from service.telemetry.metrics import StoreMetrics
+from service.telemetry.store_metrics import DatabaseMetrics
 from service.telemetry.traces import end_statement_span, statement_span
 
 logger = logging.getLogger(__name__)
 
 
-def observe_statements(engine: AsyncEngine, metrics: StoreMetrics, slow: timedelta) -> None:
+def observe_statements(engine: AsyncEngine, metrics: DatabaseMetrics, slow: timedelta) -> None:
     """Watch all statements of an engine. `slow` is the time from which one is logged."""
     observer = Observer(metrics, slow.total_seconds())
     event.listen(engine.sync_engine, "before_cursor_execute", observer.before, retval=True)
@@ -28,7 +28,7 @@ def observe_statements(engine: AsyncEngine, metrics: StoreMetrics, slow: timedel
 class Observer:
     """Sees a statement go and come back; what it notes in between travels on the execution context."""
 
-    def __init__(self, metrics: StoreMetrics, slow_seconds: float) -> None:
+    def __init__(self, metrics: DatabaseMetrics, slow_seconds: float) -> None:
         self._metrics = metrics
         self._slow_seconds = slow_seconds
 

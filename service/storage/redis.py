@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from time import perf_counter
 from typing import TypeVar, cast
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import redis.asyncio as redis
 from purgatory import AsyncCircuitBreakerFactory
-from purgatory.domain.model import OpenedState
+from purgatory.domain.messages.events import ContextChanged
+from purgatory.domain.model import CLOSED, OpenedState
 from redis.asyncio.client import PubSub
 from redis.commands.core import AsyncScript
 from redis.credentials import CredentialProvider
@@ -18,7 +20,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 from service.settings import Settings
 from service.storage import scripts
 from service.telemetry import facts
-from service.telemetry.metrics import StoreMetrics
+from service.telemetry.store_metrics import RedisMetrics
 from service.telemetry.traces import span
 
 Answer = TypeVar("Answer")
@@ -58,7 +60,7 @@ class Credentials(CredentialProvider):
 class Redis:
     """A client of any Redis-compatible server. Nothing is lost when it is away: Postgres has it all."""
 
-    def __init__(self, settings: Settings, metrics: StoreMetrics) -> None:
+    def __init__(self, settings: Settings, metrics: RedisMetrics) -> None:
         self._seconds = settings.redis_timeout.total_seconds()
         self._client = redis.Redis.from_url(
             _without_credentials(settings.redis_address()),
@@ -77,8 +79,11 @@ class Redis:
         self._welcome = self._client.register_script(scripts.WELCOME)
         self._fail = self._client.register_script(scripts.FAIL)
         self._breakers = AsyncCircuitBreakerFactory(_FAILURES_THAT_OPEN, _OPEN_SECONDS)
+        self._breakers.add_listener(self._note_breaker)
+        self.is_breaker_open = False
         # The client refuses whoever finds no connection free, as if Redis were away; here they wait for one.
         self._places = asyncio.Semaphore(_CONNECTIONS)
+        self.size, self.in_use = _CONNECTIONS, 0
         self._metrics = metrics
 
     async def get(self, key: str) -> bytes | None:
@@ -133,16 +138,35 @@ class Redis:
         facts.current().redis_commands += 1
         try:
             with span("redis." + name, attributes={"db.system.name": "redis", "db.operation.name": name}):
-                async with await self._breakers.get_breaker("redis"), asyncio.timeout(self._seconds), self._places:
-                    answer = await command()
+                async with await self._breakers.get_breaker("redis"):
+                    answer = await self._in_place(command)
         except OpenedState as error:
-            self._metrics.redis_commands.labels("not_asked").inc()
+            self._metrics.commands.labels("not_asked").inc()
             raise RedisGivenUp from error
         except _FAILURES as error:
-            self._metrics.redis_commands.labels("failed").inc()
+            self._metrics.commands.labels("failed").inc()
             raise RedisAway from error
-        self._metrics.redis_commands.labels("answered").inc()
+        self._metrics.commands.labels("answered").inc()
         return answer
+
+    async def _in_place(self, command: Callable[[], Awaitable[Answer]]) -> Answer:
+        began = perf_counter()
+        try:
+            async with asyncio.timeout(self._seconds), self._places:
+                self.in_use += 1
+                try:
+                    return await command()
+                finally:
+                    self.in_use -= 1
+        finally:
+            self._metrics.duration.observe(perf_counter() - began)
+
+    def _note_breaker(self, _name: str, _event: str, change: object) -> None:
+        """Follow the breaker: it opens, half-opens for one look, and closes or opens again."""
+        if isinstance(change, ContextChanged):
+            was_open, self.is_breaker_open = self.is_breaker_open, change.state != CLOSED
+            if self.is_breaker_open and not was_open:
+                self._metrics.breaker_opened.inc()
 
 
 def _without_credentials(url: str) -> str:

@@ -1,17 +1,35 @@
-"""Every metric of the service, declared once: a help sentence and a bounded set of labels, never an id."""
+"""Every metric of the service, declared once: a help sentence and a bounded set of labels, never an id.
 
+What a gauge shows is read when somebody looks (`Metrics.readings`), and what a hot path counts is counted plainly and
+folded in then: neither costs a request anything. Those of the stores are declared in `store_metrics.py`.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.gc_collector import GCCollector
+from prometheus_client.metrics import disable_created_metrics
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-CONTENT_TYPE = CONTENT_TYPE_LATEST
+from service.telemetry.metric_kinds import begin, least_of, most_of, sum_of
+from service.telemetry.sharing import GarbageMetrics, Shared
+from service.telemetry.store_metrics import StoreMetrics
+
+SIGN_INS = (
+    ("signed_in", "none"),
+    *(("refused", reason) for reason in ("credentials_wrong", "suspended", "overtaken", "locked_out", "limited")),
+    *(("failed", reason) for reason in ("hash_queue", "pool", "store", "error")),
+)
+REFRESHES = (
+    *("rotated", "repeated", "moved_forward", "replayed", "unknown", "ended", "expired", "inactive", "garbage"),
+    *("unsettled", "failed"),
+)
 _REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-_STATEMENT_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 _HASH_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2)
+_LAG_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class HttpMetrics:
@@ -40,53 +58,30 @@ class HashingMetrics:
         self.wait = Histogram(
             "signet_hash_wait_seconds", "Time a password hash waited.", buckets=_HASH_SECONDS, registry=registry
         )
-        self.depth = Gauge("signet_hash_queue_depth", "Password hashes that wait for a thread.", registry=registry)
+        self.depth = sum_of("signet_hash_queue_depth", "Password hashes that wait for a thread.", registry)
+        self.threads = sum_of("signet_hash_threads", "Threads that hash passwords.", registry)
         self.rejected = Counter(
             "signet_hash_rejected",
             "Password hashes refused: the queue was full or late.",
             ("reason",),
             registry=registry,
         )
-
-
-class StoreMetrics:
-    """Postgres and Redis as this process sees them."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.statement_duration = Histogram(
-            "signet_database_statement_duration_seconds",
-            "Time of one SQL statement, by its name.",
-            ("statement",),
-            buckets=_STATEMENT_SECONDS,
-            registry=registry,
-        )
-        self.pool_in_use = Gauge("signet_database_pool_in_use", "Connections in use.", registry=registry)
-        self.pool_waiting = Gauge(
-            "signet_database_pool_waiting", "Requests that wait for a connection.", registry=registry
-        )
-        self.pool_timeouts = Counter(
-            "signet_database_pool_timeouts", "Requests that waited for a connection in vain.", registry=registry
-        )
-        self.redis_commands = Counter(
-            "signet_redis_commands", "Redis commands by outcome.", ("outcome",), registry=registry
-        )
-        self.cache_reads = Counter(
-            "signet_cache_reads", "Cached reads by the tier that answered.", ("tier",), registry=registry
-        )
-        # Counted plainly and folded in at each scrape: the hottest counter costs its lock only once (measured).
-        self.near_reads = 0
-        self.cache_coalesced = Counter(
-            "signet_cache_coalesced", "Cached reads that waited for a fetch of another.", registry=registry
-        )
-        self.near_entries = Gauge("signet_cache_near_entries", "Entries of the near cache.", registry=registry)
+        begin(self.rejected, ("full",), ("late",))
 
 
 class LimitMetrics:
     """Rate limits and lockout."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.enabled = Gauge("signet_limits_enabled", "1 when rate limits are in force.", registry=registry)
+        self.enabled = most_of("signet_limits_enabled", "1 when rate limits are in force.", registry)
         self.refused = Counter("signet_limits_refused", "Requests refused, by policy.", ("policy",), registry=registry)
+        self.charged = Counter(
+            "signet_limits_charged",
+            "Requests counted: in Redis for all replicas, or by this process' share without it.",
+            ("by",),
+            registry=registry,
+        )
+        begin(self.charged, ("redis",), ("share",))
 
 
 class HousekeepingMetrics:
@@ -98,6 +93,7 @@ class HousekeepingMetrics:
             "signet_housekeeping_last_run_timestamp_seconds",
             "When housekeeping last came to its end.",
             registry=registry,
+            multiprocess_mode="max",
         )
 
 
@@ -105,8 +101,12 @@ class DomainMetrics:
     """Users, sessions and tokens."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.sign_ins = Counter("signet_sign_ins", "Sign-ins by outcome.", ("outcome",), registry=registry)
+        self.sign_ins = Counter(
+            "signet_sign_ins", "Sign-ins by outcome and reason.", ("outcome", "reason"), registry=registry
+        )
+        begin(self.sign_ins, *SIGN_INS)
         self.refreshes = Counter("signet_refreshes", "Refreshes by outcome.", ("outcome",), registry=registry)
+        begin(self.refreshes, *((outcome,) for outcome in REFRESHES))
         self.secret_unknown = Counter(
             "signet_refresh_secret_unknown",
             "Refresh tokens that name a secret no longer configured.",
@@ -115,60 +115,134 @@ class DomainMetrics:
         self.sessions_ended = Counter(
             "signet_sessions_ended", "Sessions ended, by cause.", ("cause",), registry=registry
         )
+
+
+class ChangeMetrics:
+    """How changes reach this process."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
         self.announcements_lost = Counter(
             "signet_announcements_lost",
             "Changes that could not be announced by Redis and wait for the poll.",
             registry=registry,
         )
-        self.changes_age = Gauge(
+        self.last_poll = Gauge(
             "signet_changes_last_poll_timestamp_seconds",
             "When changes were last read from Postgres.",
             registry=registry,
+            multiprocess_mode="livemin",
         )
-        self.changes_seen = Counter("signet_changes_seen", "Changes heard, by way.", ("way",), registry=registry)
+        self.seen = Counter("signet_changes_seen", "Changes heard, by way.", ("way",), registry=registry)
+        begin(self.seen, ("redis",), ("poll",), ("load",))
+        self.lag = Histogram(
+            "signet_changes_lag_seconds",
+            "Time from a change of another process to its being in force in this one, by the way it came first.",
+            ("way",),
+            buckets=_LAG_SECONDS,
+            registry=registry,
+        )
+        for way in ("redis", "poll"):
+            self.lag.labels(way)
         self.clock_offset = Gauge(
-            "signet_clock_offset_seconds", "Postgres' clock less this machine's.", registry=registry
+            "signet_clock_offset_seconds",
+            "Postgres' clock less this machine's.",
+            registry=registry,
+            multiprocess_mode="livemostrecent",
         )
 
 
-class LoopMetrics:
-    """The event loop of this process."""
+class ProcessMetrics:
+    """This process: its event loop, its state, its build, its signing keys."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.tasks = Gauge("signet_asyncio_tasks", "Tasks of the event loop, ended ones apart.", registry=registry)
+        self.tasks = sum_of("signet_asyncio_tasks", "Tasks of the event loop, ended ones apart.", registry)
+        self.loop_lag = Histogram(
+            "signet_event_loop_lag_seconds",
+            "How much later than asked the event loop came back, four times a second.",
+            buckets=_LAG_SECONDS,
+            registry=registry,
+        )
+        self.ready = least_of("signet_ready", "1 when this process takes requests, as /readyz says.", registry)
+        self.draining = most_of("signet_draining", "1 when this process is about to end.", registry)
+        self.build = most_of("signet_build_info", "The build that runs.", registry, ("version", "python_version"))
+        self.signing_key_age = most_of("signet_signing_key_age_seconds", "Age of the key that signs.", registry)
+        self.signing_keys = most_of("signet_signing_keys", "Signing keys by state.", registry, ("state",))
+
+
+class TraceMetrics:
+    """What became of spans."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        spans = Counter(
+            "signet_trace_spans",
+            "Spans that the collector took, and spans that were lost.",
+            ("outcome",),
+            registry=registry,
+        )
+        self.exported, self.dropped = spans.labels("exported"), spans.labels("dropped")
 
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """All metrics of one process on a registry of their own."""
+    """All metrics of one process on a registry of their own. `readings` are what is done before each look.
+
+    With several workers, `shown` is what a scraper sees: all of them, as files say it; `registry` is this one's part.
+    """
 
     registry: CollectorRegistry
+    shown: CollectorRegistry
     http: HttpMetrics
     hashing: HashingMetrics
     stores: StoreMetrics
     domain: DomainMetrics
+    changes: ChangeMetrics
     limits: LimitMetrics
     housekeeping: HousekeepingMetrics
-    loop: LoopMetrics
+    process: ProcessMetrics
+    traces: TraceMetrics
+    readings: list[Callable[[], None]]
 
-    def exposition(self) -> bytes:
-        near_reads, self.stores.near_reads = self.stores.near_reads, 0
-        self.stores.cache_reads.labels("near").inc(near_reads)
-        return generate_latest(self.registry)
+    def exposition(self, accepted: str = "") -> tuple[bytes, str]:
+        """Write everything in the format that is accepted, OpenMetrics with exemplars or plain; gives its type too."""
+        self.read()
+        encode, content_type = choose_encoder(accepted)
+        return encode(self.shown), content_type
+
+    def read(self) -> None:
+        """Set what is only set when somebody looks. A worker whose neighbours may be asked does so all the time."""
+        for read in self.readings:
+            read()
+        self.stores.cache.near_hits.fold()
+        self.stores.cache.near_evictions.fold()
+
+    @property
+    def are_shared(self) -> bool:
+        return self.shown is not self.registry
 
 
-def new_metrics() -> Metrics:
+def new_metrics(shared: Shared | None = None) -> Metrics:
+    """Make all metrics; `shared` when several workers are scraped as one."""
+    # A second series for each, and nothing here reads them.
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    GCCollector(registry=registry)
+    readings: list[Callable[[], None]] = []
+    if shared is None:
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        GCCollector(registry=registry)
+    else:
+        readings.append(GarbageMetrics(registry).read)
     return Metrics(
         registry=registry,
+        shown=shared.registry() if shared else registry,
+        readings=readings,
         http=HttpMetrics(registry),
         hashing=HashingMetrics(registry),
         stores=StoreMetrics(registry),
         domain=DomainMetrics(registry),
+        changes=ChangeMetrics(registry),
         limits=LimitMetrics(registry),
         housekeeping=HousekeepingMetrics(registry),
-        loop=LoopMetrics(registry),
+        process=ProcessMetrics(registry),
+        traces=TraceMetrics(registry),
     )

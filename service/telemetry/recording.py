@@ -6,7 +6,7 @@ from typing import Any
 from prometheus_client import Counter, Histogram
 from prometheus_fastapi_instrumentator.metrics import Info
 
-from service.telemetry.facts import Facts
+from service.telemetry.facts import Facts, current
 from service.telemetry.logs import RequestLog
 from service.telemetry.metrics import HttpMetrics
 
@@ -25,7 +25,7 @@ class Recording:
         if cells is None:
             cells = self._new_cells(method, route, status)
         cells[0].inc()
-        cells[1].observe(seconds)
+        cells[1].observe(seconds, _exemplar(gathered) if gathered.tracer else None)
         self.request(method, route, status, gathered, seconds)
 
     def request(self, method: str, route: str, status: int, gathered: Facts, seconds: float) -> None:
@@ -53,9 +53,16 @@ class Recording:
     def instrumented(self, info: Info) -> None:
         """Take what the instrumentator saw: the same families, the same labels."""
         self.metrics.requests.labels(info.method, info.modified_handler, info.modified_status).inc()
-        self.metrics.duration.labels(info.method, info.modified_handler).observe(info.modified_duration)
+        gathered = current()
+        exemplar = _exemplar(gathered) if gathered.tracer else None
+        self.metrics.duration.labels(info.method, info.modified_handler).observe(info.modified_duration, exemplar)
 
     def _new_cells(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
         cells = (self.metrics.requests.labels(method, route, str(status)), self.metrics.duration.labels(method, route))
         self._cells[method, route, status] = cells
         return cells
+
+
+def _exemplar(gathered: Facts) -> dict[str, str]:
+    """Point from a bucket to the trace of a request that fell into it."""
+    return {"trace_id": gathered.trace_id}

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from time import monotonic, perf_counter
 
 import orjson
+from prometheus_client import Histogram
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from service.telemetry.metrics import CONTENT_TYPE, Metrics
+from service.telemetry.metrics import Metrics
 
 Check = Callable[[], Awaitable[None]]
 _LOOP_PAUSE_SECONDS = 0.25
@@ -27,15 +28,20 @@ class Lifecycle:
     is_draining: bool = False
     ticked_at: float = field(default_factory=monotonic)
 
-    async def tick_for_ever(self) -> None:
-        """Show that the event loop turns."""
+    async def tick_for_ever(self, lag: Histogram) -> None:
+        """Show that the event loop turns, and how late it is."""
         while True:
             self.ticked_at = monotonic()
             await asyncio.sleep(_LOOP_PAUSE_SECONDS)
+            lag.observe(max(0.0, monotonic() - self.ticked_at - _LOOP_PAUSE_SECONDS))
 
     @property
     def is_responsive(self) -> bool:
         return monotonic() - self.ticked_at < _LOOP_LATE_SECONDS
+
+    @property
+    def is_ready(self) -> bool:
+        return self.is_started and not self.is_draining and self.is_responsive
 
 
 def create_management(
@@ -63,9 +69,10 @@ def create_management(
         """Say whether the event loop turns; nothing else deserves a restart."""
         return _answer({"loop": _fact(holds=lifecycle.is_responsive)}, {"loop"})
 
-    async def exposition(_: Request) -> Response:
-        metrics.loop.tasks.set(len(asyncio.all_tasks()))
-        return Response(metrics.exposition(), media_type=CONTENT_TYPE)
+    async def exposition(request: Request) -> Response:
+        """Write every metric; with exemplars for a scraper that accepts OpenMetrics."""
+        text, content_type = metrics.exposition(request.headers.get("accept", ""))
+        return Response(text, headers={"Content-Type": content_type})
 
     routes = [Route("/startupz", startupz), Route("/readyz", readyz), Route("/livez", livez)]
     return Starlette(routes=[*routes, Route("/metrics", exposition)])

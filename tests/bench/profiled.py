@@ -25,6 +25,6 @@ async def shutdown(self: DrainingServer, sockets: list[socket] | None = None) ->
 
 
 if __name__ == "__main__":
-    DrainingServer.startup = startup  # type: ignore[method-assign]
-    DrainingServer.shutdown = shutdown  # type: ignore[method-assign]
+    DrainingServer.startup = startup  # type: ignore[assignment,method-assign]
+    DrainingServer.shutdown = shutdown  # type: ignore[assignment,method-assign]
     main()

@@ -11,7 +11,7 @@ from service.clock import Clock, Pulse
 from service.storage import Redis
 from service.storage.cache import Cache, CacheRules, Found
 from service.storage.near_cache import Entry, NearCache
-from service.telemetry.metrics import StoreMetrics
+from service.telemetry.store_metrics import CacheMetrics
 from tests.kit.environment import Addresses
 from tests.kit.parts import redis_of, settings_of
 
@@ -78,8 +78,8 @@ async def replica_of(
     watch: Watch | None = None,
 ) -> AsyncIterator[Replica]:
     """Open a cache as one process has it; its poll of changes is on time."""
-    watch, metrics = watch or Watch(), StoreMetrics(CollectorRegistry())
-    near, pulse = NearCache(entries, 1_000_000, metrics), Pulse(3600.0)
+    watch, metrics = watch or Watch(), CacheMetrics(CollectorRegistry())
+    near, pulse = NearCache(entries, 1_000_000, metrics.near_evictions), Pulse(3600.0)
     pulse.beat()
     async with redis_of(settings_of(stores, redis_url=redis_url or stores.redis_url)) as redis:
         yield Replica(Cache(near, redis, rules, Clock(watch), pulse, metrics), near, redis, pulse, watch)

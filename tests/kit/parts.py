@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from service.settings import Settings
 from service.storage import Redis
-from service.telemetry.metrics import StoreMetrics
+from service.telemetry.store_metrics import RedisMetrics
 from tests.kit.environment import SECRET, Addresses
 
 
@@ -28,7 +28,7 @@ def settings_of(stores: Addresses, **changed: object) -> Settings:
 @asynccontextmanager
 async def redis_of(settings: Settings) -> AsyncIterator[Redis]:
     """Open the service's own client of Redis."""
-    client = Redis(settings, StoreMetrics(CollectorRegistry()))
+    client = Redis(settings, RedisMetrics(CollectorRegistry()))
     try:
         yield client
     finally:

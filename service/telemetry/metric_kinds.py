@@ -1,0 +1,40 @@
+"""The kinds of metrics: what is read only when somebody looks, and how several workers' gauges become one."""
+
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+STORE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+
+
+@dataclass(slots=True)
+class Tally:
+    """A number counted plainly where a counter's lock would be felt, and folded into its counter at each look."""
+
+    counter: Counter
+    count: int = 0
+
+    def fold(self) -> None:
+        counted, self.count = self.count, 0
+        self.counter.inc(counted)
+
+
+def begin(counter: Counter, *series: tuple[str, ...]) -> None:
+    """Show these series from the start, at 0: a rate over a series that is not there yet misses its first event."""
+    for labels in series:
+        counter.labels(*labels)
+
+
+def sum_of(name: str, words: str, registry: CollectorRegistry) -> Gauge:
+    """Make a gauge that adds up over the workers that live."""
+    return Gauge(name, words, registry=registry, multiprocess_mode="livesum")
+
+
+def most_of(name: str, words: str, registry: CollectorRegistry, labels: tuple[str, ...] = ()) -> Gauge:
+    """Make a gauge that shows the greatest of the workers that live."""
+    return Gauge(name, words, labels, registry=registry, multiprocess_mode="livemax")
+
+
+def least_of(name: str, words: str, registry: CollectorRegistry) -> Gauge:
+    """Make a gauge that shows the least of the workers that live."""
+    return Gauge(name, words, registry=registry, multiprocess_mode="livemin")

@@ -1,0 +1,105 @@
+"""Several workers are scraped as one: the same families and sums as one worker has, whoever of them is asked."""
+
+import tempfile
+from pathlib import Path
+
+import httpx
+import psutil
+
+from tests.kit.metrics import Reading, read_metrics
+from tests.kit.people import new_person
+from tests.kit.services import Service, StartService
+from tests.kit.waiting import eventually
+
+WORKERS = 2
+# What one traffic makes the same of, however many processes share it.
+COUNTED = (
+    *("http_requests_total", "http_request_duration_seconds_count", "http_request_duration_seconds_bucket"),
+    *("signet_sign_ins_total", "signet_refreshes_total", "signet_sessions_ended_total"),
+    *("signet_hash_duration_seconds_count", "signet_limits_refused_total", "signet_limits_enabled"),
+)
+# How long a bucket or a kernel takes is not the same twice.
+_BY_CHANCE = "http_request_duration_seconds_bucket"
+_SOON_SECONDS = 5.0
+
+
+async def traffic(service: Service, name: str) -> None:
+    """Do a bit of everything, each request on a connection of its own, so that every worker has its part."""
+    person = await new_person(service, f"{name}@example.com")
+    for _ in range(3):
+        pair = await person.sign_in()
+        for path in ("/v1/users/me", "/v1/verify", "/v1/sessions", "/nowhere"):
+            async with httpx.AsyncClient(base_url=service.url) as client:
+                await client.get(path, headers={"Authorization": f"Bearer {pair.access_token}"})
+        await service.post("/v1/sessions/refresh", json={"refresh_token": "garbage"})
+        await service.delete("/v1/sessions/current", token=pair.access_token)
+
+
+def sums(reading: Reading) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    infinite = ("le", "+Inf")
+    return {
+        key: value
+        for key, value in reading.samples.items()
+        if key[0] in COUNTED and (key[0] != _BY_CHANCE or infinite in key[1])
+    }
+
+
+def shapes(reading: Reading) -> set[tuple[str, frozenset[str]]]:
+    """Name each family's samples with the names of their labels; `worker` tells processes apart where there are two."""
+    return {(name, frozenset(label for label, _ in labels) - {"worker"}) for name, labels in reading.samples}
+
+
+def metric_files(service: Service) -> set[str]:
+    port = service.management_url.rpartition(":")[2]
+    return {file.name for file in Path(tempfile.gettempdir(), f"signet-metrics-127.0.0.1-{port}").glob("*")}
+
+
+def workers(service: Service) -> list[psutil.Process]:
+    return psutil.Process(service.process.pid).children()
+
+
+async def test_two_workers_show_the_families_and_sums_of_one(start_service: StartService) -> None:
+    one, two = await start_service(), await start_service(SIGNET_WORKERS=str(WORKERS))
+    for service, name in ((one, "ada"), (two, "eve")):
+        await traffic(service, name)
+
+    alone = await read_metrics(one)
+
+    async def are_same() -> bool:
+        # A worker that is not the one asked tells what its gauges show each second.
+        return sums(await read_metrics(two)) == sums(alone)
+
+    await eventually(are_same, within=_SOON_SECONDS)
+    together = await read_metrics(two)
+    assert shapes(together) == shapes(alone)
+    pool = "signet_database_pool_size"
+    assert together.value(pool) == WORKERS * alone.value(pool)
+    assert {dict(labels).get("worker") for name, labels in together.samples if name.startswith("process_")} == {
+        "0",
+        "1",
+    }
+
+
+async def test_a_worker_that_dies_leaves_its_counts_and_takes_its_gauges(start_service: StartService) -> None:
+    service = await start_service(SIGNET_WORKERS=str(WORKERS))
+    await traffic(service, "ada")
+    before, files = await read_metrics(service), metric_files(service)
+    pool = before.value("signet_database_pool_size")
+    killed = workers(service)[0]
+    killed.kill()
+
+    async def is_replaced() -> bool:
+        alive = {worker.pid for worker in workers(service) if worker.status() != psutil.STATUS_ZOMBIE}
+        return killed.pid not in alive and len(alive) == WORKERS and metric_files(service) == files
+
+    await eventually(is_replaced, within=20)
+
+    async def is_whole_again() -> bool:
+        return (await read_metrics(service)).value("signet_database_pool_size") == pool
+
+    await eventually(is_whole_again, within=20)
+    after = await read_metrics(service)
+    assert {key: value for key, value in sums(before).items() if after.samples[key] < value} == {}
+    service.process.terminate()
+    service.process.wait(20)
+    assert metric_files(service) == set()
