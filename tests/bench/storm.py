@@ -9,7 +9,9 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from statistics import median
 from time import monotonic
 
 import psutil
@@ -21,7 +23,8 @@ from tests.kit.people import new_person
 from tests.kit.programs import ROOT, cold
 from tests.kit.services import Service, running_service
 
-READS_PER_SECOND, SECONDS, READERS = 200, 12.0, 32
+READS_PER_SECOND, SECONDS, READERS, ROUNDS = 200, 4.0, 32, 5
+_UNTIL_THEY_ALL_WAIT = 0.7
 MOST_BESIDE_IDLE, MOST_BESIDE_BUSY = 2.0, 1.5
 SETTINGS = HASH_AS_SHIPPED | {
     # As many as the server has cores here.
@@ -34,7 +37,10 @@ SETTINGS = HASH_AS_SHIPPED | {
 
 @dataclass(frozen=True)
 class Storm:
-    """p99 of GET /v1/users/me in seconds: alone, beside busy loops of lowest priority, beside logins."""
+    """p99 of GET /v1/users/me in seconds: alone, beside busy loops of lowest priority, beside logins.
+
+    Each is the median of rounds in turn: what else the machine does for a while is in one round, not in the verdict.
+    """
 
     idle: float
     beside_loops: float
@@ -101,26 +107,35 @@ async def storm(stores: Addresses, folder: Path) -> Storm:
     async with running_service(stores, folder / "storm.log", SETTINGS, start=cold) as service:
         worker = psutil.Process(service.process.pid).children()[0].pid
         pin_all(worker)
-        people = [await new_person(service, f"storm-{number}@example.com") for number in range(8)]
-        token = (await people[0].sign_in()).access_token
+        reader = await new_person(service, "reader@example.com")
+        # So many that nobody comes to have more sessions than may be.
+        people = [await new_person(service, f"storm-{number}@example.com") for number in range(AT_ONCE)]
+        token = (await reader.sign_in()).access_token
         await service.get("/v1/users/me", token=token)
         request = get("/v1/users/me", Authorization=f"Bearer {token}").encode()
         port = int(service.url.rsplit(":", 1)[1])
-        idle = await p99_of_reads(port, request)
-        with busy_loops(psutil.cpu_count() or 1):
-            beside_loops = await p99_of_reads(port, request)
-        with logging_in(service, [person.email for person in people]) as statuses:
-            beside_logins = await p99_of_reads(port, request)
+        rounds, statuses = [], Counter[int]()
+        for _ in range(ROUNDS):
+            idle = await p99_of_reads(port, request)
+            with busy_loops(psutil.cpu_count() or 1):
+                beside_loops = await p99_of_reads(port, request)
+            with logging_in(service, [person.email for person in people], statuses):
+                await asyncio.sleep(_UNTIL_THEY_ALL_WAIT)
+                beside_logins = await p99_of_reads(port, request)
+            rounds.append((idle, beside_loops, beside_logins))
+    idle, beside_loops, beside_logins = (median(column) for column in zip(*rounds, strict=True))
     return Storm(idle, beside_loops, beside_logins, statuses)
 
 
 @contextmanager
-def logging_in(service: Service, emails: list[str]) -> Iterator[Counter[int]]:
+def logging_in(service: Service, emails: list[str], statuses: Counter[int]) -> Iterator[None]:
     """Sign in for a little longer than reads are timed; the answers are counted when the block is over."""
-    command = [sys.executable, "-m", "tests.bench.logins", service.url, str(SECONDS + 1), *emails]
-    statuses: Counter[int] = Counter()
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as logins:
-        yield statuses
+    seconds = SECONDS + 2 * _UNTIL_THEY_ALL_WAIT
+    command = [sys.executable, "-m", "tests.bench.logins", service.url, str(seconds), *emails]
+    # People who sign in have computers of their own: theirs give way to the reader that shares a core with them.
+    niced = partial(os.nice, 19)
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, preexec_fn=niced) as logins:  # noqa: PLW1509
+        yield
         printed, _ = logins.communicate()
     statuses.update({int(status): count for status, count in json.loads(printed).items()})
 
