@@ -10,7 +10,6 @@ from typing import Any, cast
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from prometheus_fastapi_instrumentator.middleware import PrometheusInstrumentatorMiddleware
 from starlette.exceptions import HTTPException
 
 import service.account.routes
@@ -43,6 +42,7 @@ from service.web.describing import describe
 from service.web.edge import Proxies, standing_headers
 from service.web.envelope import EdgeRules, Envelope, Telling
 from service.web.fast_lane import FastLane, Warm
+from service.web.instrumentator import Instrumentator
 from service.web.management import Check, Lifecycle, create_management
 from service.web.rendering import problem_answer
 from service.web.validation import problem_of_http, problem_of_validation
@@ -121,7 +121,7 @@ def create_api(parts: Parts, lifecycle: Lifecycle, recording: Recording) -> Fast
             expose_headers=EXPOSED_HEADERS,
         )
     api.add_middleware(
-        PrometheusInstrumentatorMiddleware,
+        Instrumentator,
         should_group_status_codes=False,
         instrumentations=(recording.instrumented,),
         registry=parts.metrics.registry,

@@ -1,5 +1,6 @@
 """What is recorded of each request: one log line, and for the fast lane the same metrics the instrumentator writes."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,15 +53,21 @@ class Recording:
 
     def instrumented(self, info: Info) -> None:
         """Take what the instrumentator saw: the same families, the same labels."""
-        self.metrics.requests.labels(info.method, info.modified_handler, info.modified_status).inc()
+        route = route_of(info.request.scope)
+        self.metrics.requests.labels(info.method, route, info.modified_status).inc()
         gathered = current()
         exemplar = _exemplar(gathered) if gathered.tracer else None
-        self.metrics.duration.labels(info.method, info.modified_handler).observe(info.modified_duration, exemplar)
+        self.metrics.duration.labels(info.method, route).observe(info.modified_duration, exemplar)
 
     def _new_cells(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
         cells = (self.metrics.requests.labels(method, route, str(status)), self.metrics.duration.labels(method, route))
         self._cells[method, route, status] = cells
         return cells
+
+
+def route_of(scope: Mapping[str, Any]) -> str:
+    """Return the template of the route that answered; a path itself may carry ids and worse."""
+    return getattr(scope.get("route"), "path_format", "none")
 
 
 def _exemplar(gathered: Facts) -> dict[str, str]:

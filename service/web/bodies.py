@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from email.message import Message
+from functools import lru_cache
 from typing import Any
 
 from fastapi import Request, Response
@@ -74,6 +75,7 @@ class StrictRequest(Request):
             raise RequestMalformed("The body ended early.") from None
 
 
+@lru_cache(maxsize=64)
 def media_type(content_type: str) -> str:
     """Read the type out of a Content-Type header; a charset other than UTF-8 makes it none."""
     message = Message()

@@ -12,7 +12,7 @@ from service.errors import InternalError, Problem
 from service.telemetry import facts
 from service.telemetry.facts import Facts
 from service.telemetry.logs import log_failure
-from service.telemetry.recording import Recording
+from service.telemetry.recording import Recording, route_of
 from service.telemetry.traces import Tracing
 from service.web.edge import Proxies, request_id
 from service.web.fast_lane import FastLane, RawHeaders
@@ -154,8 +154,3 @@ class Envelope:
 
     def _is_behind_proxy(self, scope: Scope) -> bool:
         return bool(scope.get("client")) and self._rules.proxies.is_trusted(scope["client"][0])
-
-
-def route_of(scope: Scope) -> str:
-    """Return the template of the route that answered; a path itself may carry ids and worse."""
-    return getattr(scope.get("route"), "path_format", "none")
