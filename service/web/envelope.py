@@ -5,7 +5,7 @@ import logging
 from dataclasses import dataclass
 from time import perf_counter
 
-from opentelemetry.trace import Span, Status, StatusCode, use_span
+from opentelemetry.trace import Span, use_span
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import InternalError, Problem
@@ -13,7 +13,7 @@ from service.telemetry import facts
 from service.telemetry.facts import Facts
 from service.telemetry.logs import log_failure
 from service.telemetry.recording import Recording
-from service.telemetry.traces import Tracing
+from service.telemetry.traces import Tracing, note_failure
 from service.web.edge import Proxies, request_id
 from service.web.fast_lane import FastLane, RawHeaders
 from service.web.management import Lifecycle
@@ -80,7 +80,7 @@ class Envelope:
         exchange = Exchange(Facts(request_id(headers, trace_id), trace_id), headers, perf_counter())
         exchange.gathered.address = self._rules.proxies.client_address(scope, headers)
         if self._tracing.is_drawn(parent, is_parent_trusted=self._is_behind_proxy(scope)):
-            span = self._tracing.start(scope["method"], parent, exchange.gathered)
+            span = self._tracing.start(scope["method"], parent, headers.get(b"tracestate"), exchange.gathered)
             await self._answer_traced(scope, receive, send, exchange, span)
         else:
             await self._answer(scope, receive, send, exchange)
@@ -109,10 +109,11 @@ class Envelope:
                     "http.request.method": scope["method"],
                     "http.route": exchange.route,
                     "http.response.status_code": exchange.status,
+                    "url.scheme": scope["scheme"],
                 }
             )
             if exchange.status >= InternalError.status:
-                span.set_status(Status(StatusCode.ERROR))
+                note_failure(span, str(exchange.status))
 
     async def _answer_routed(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
         async def send_complete(message: Message) -> None:
