@@ -75,7 +75,7 @@ def kept(parts: Parts) -> timedelta:
 
 async def _run(parts: Parts, lifecycle: Lifecycle) -> None:
     await _load_at_last(parts)
-    lifecycle.is_started = True
+    lifecycle.start()
     # What was loaded lives as long as the process: no full collection need look at it again (p99 by three, measured).
     gc.collect()
     gc.freeze()

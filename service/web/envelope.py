@@ -147,7 +147,7 @@ class Envelope:
 
     def _headers(self, exchange: Exchange) -> RawHeaders:
         headers = [*self._rules.headers, (b"x-request-id", exchange.gathered.request_id.encode())]
-        return [*headers, _CLOSE] if self.lifecycle.is_draining else headers
+        return [*headers, _CLOSE] if self.lifecycle.draining_at is not None else headers
 
     def _is_host_known(self, exchange: Exchange) -> bool:
         hosts = self._rules.trusted_hosts
