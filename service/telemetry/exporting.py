@@ -12,6 +12,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 
 from service.settings import Settings
@@ -21,6 +22,15 @@ logger = logging.getLogger(__name__)
 
 # Spans that wait for the collector; the SDK's own default.
 _MOST_WAITING = 2048
+
+
+class GivenIds(RandomIdGenerator):
+    """Begins each trace under the id that its request has in the log and in its answer."""
+
+    trace_id: int = 0
+
+    def generate_trace_id(self) -> int:
+        return self.trace_id
 
 
 class Delivery(SpanExporter):
@@ -77,7 +87,8 @@ class Exporting:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._delivery = Delivery(_new_exporter(settings), metrics)
         # The draw has been made already when a span is asked for; a second one would square the ratio.
-        self._provider = TracerProvider(ALWAYS_ON, _resource(version), shutdown_on_exit=False)
+        self.ids = GivenIds()
+        self._provider = TracerProvider(ALWAYS_ON, _resource(version), shutdown_on_exit=False, id_generator=self.ids)
         self._provider.add_span_processor(Waiting(self._delivery, metrics))
         self.tracer = self._provider.get_tracer("signet", version)
 

@@ -67,9 +67,9 @@ class Tracing:
             raise RuntimeError("tracing is off")
         tracer = self._exporting.tracer
         context = set_span_in_context(NonRecordingSpan(_with_state(parent, state))) if parent else None
+        self._exporting.ids.trace_id = int(gathered.trace_id, 16)
         started = tracer.start_span(name, context, SpanKind.SERVER)
         gathered.tracer = tracer
-        gathered.trace_id = f"{started.get_span_context().trace_id:032x}"
         gathered.span_id = f"{started.get_span_context().span_id:016x}"
         return started
 

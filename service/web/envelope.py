@@ -140,6 +140,9 @@ class Envelope:
                 await self.api(scope, receive, send)
         except TimeoutError:
             return DeadlineExceeded()
+        except asyncio.CancelledError:
+            # At the end of this process nobody waits for it any longer; its caller is told to ask another.
+            return DeadlineExceeded()
         except Exception as error:  # noqa: BLE001 - the last place that can answer
             log_failure(logger, "unexpected error", error)
             return InternalError()
