@@ -101,9 +101,13 @@ class Redis:
         """
         return float(await self._run(self._take, [key, failures] if failures else [key], emission_ms, burst))
 
-    async def welcome(self, failures: str, charged: Sequence[tuple[str, float]]) -> None:
-        """Forget failures, and give back requests: each a key and its emission interval in milliseconds."""
-        await self._run(self._welcome, [failures, *(key for key, _ in charged)], *(ms for _, ms in charged))
+    async def welcome(self, failures: str, charged: Sequence[tuple[str, float]]) -> float:
+        """Forget failures, and give back requests: each a key and its emission interval in milliseconds.
+
+        Gives for how many milliseconds the failures would still have delayed others.
+        """
+        keys = [failures, *(key for key, _ in charged)]
+        return float(await self._run(self._welcome, keys, *(ms for _, ms in charged)))
 
     async def fail(self, key: str, delays_ms: Sequence[int], kept_ms: int) -> None:
         """Count a failure; the n-th one delays by the n-th of `delays_ms`, later ones by the last."""
