@@ -34,6 +34,11 @@ ELSEWHERE = {
     "otlp_endpoint": "tracing.endpoint",
     "otlp_traces_endpoint": "tracing.tracesEndpoint",
     "trace_ratio": "tracing.ratio",
+    "trace_sampler": "tracing.sampler",
+    "otlp_protocol": "extraEnv",
+    "otlp_traces_protocol": "extraEnv",
+    "traces_exporter": "extraEnv",
+    "is_otel_off": "extraEnv",
     "data_dir": "",
 }
 OPEN: dict[str, Any] = {"type": "object"}

@@ -73,27 +73,29 @@ def create_app(settings: Settings, clock: Clock | None = None, shared: Shared | 
     recording = Recording(
         RequestLog(sys.stdout.fileno(), is_console=settings.log_format == "console"), parts.metrics.http
     )
-    api = create_api(parts, lifecycle, recording)
+    tracing = Tracing(settings, _version(), parts.metrics.traces)
+    telling = Telling(tracing, recording, lifecycle)
+    api = create_api(parts, telling)
     lane = _fast_lane(parts, api.state.gate)
     management = create_management(lifecycle, parts.metrics, _startup_checks(parts))
-    tracing = Tracing(is_on=settings.is_tracing_on, ratio=settings.trace_ratio)
-    return Envelope(api, management, lane, _edge_rules(settings), Telling(tracing, recording, lifecycle))
+    return Envelope(api, management, lane, _edge_rules(settings), telling)
 
 
 def describe_app(settings: Settings) -> dict[str, Any]:
     """Describe the API (OpenAPI 3.1) without touching any store."""
     parts = build(settings, Clock(), new_metrics())
     recording = Recording(RequestLog(sys.stdout.fileno(), is_console=True), parts.metrics.http)
-    return create_api(parts, Lifecycle(), recording).openapi()
+    telling = Telling(Tracing(settings, _version(), parts.metrics.traces), recording, Lifecycle())
+    return create_api(parts, telling).openapi()
 
 
-def create_api(parts: Parts, lifecycle: Lifecycle, recording: Recording) -> FastAPI:
+def create_api(parts: Parts, telling: Telling) -> FastAPI:
     """Build the FastAPI application: routes, refusals, description."""
     settings = parts.settings
 
     @asynccontextmanager
     async def living(_: FastAPI) -> AsyncIterator[None]:
-        async with lifespan(parts, lifecycle):
+        async with lifespan(parts, telling.lifecycle, telling.tracing):
             yield
 
     api = FastAPI(
@@ -123,7 +125,7 @@ def create_api(parts: Parts, lifecycle: Lifecycle, recording: Recording) -> Fast
     api.add_middleware(
         Instrumentator,
         should_group_status_codes=False,
-        instrumentations=(recording.instrumented,),
+        instrumentations=(telling.recording.instrumented,),
         registry=parts.metrics.registry,
     )
     api.openapi = lambda: describe(api, DESCRIPTION, settings.public_url)  # type: ignore[method-assign]  # FastAPI's way

@@ -10,6 +10,7 @@ from datetime import timedelta
 from service.keys.rotating import KeyUnreadable
 from service.storage import DatabaseAway, schema
 from service.telemetry.logs import log_failure
+from service.telemetry.traces import Tracing
 from service.users import records as users
 from service.web.management import Lifecycle
 from service.wiring import Parts
@@ -20,6 +21,7 @@ _KEEP_KEYS_EVERY = timedelta(minutes=1)
 _COUNT_SCHEMES_EVERY = timedelta(minutes=5)
 _RETRY_SECONDS = 0.5
 _READ_METRICS_EVERY = timedelta(seconds=1)
+_LAST_SPANS = timedelta(seconds=2)
 _GC_THRESHOLD = 50_000
 
 
@@ -28,7 +30,7 @@ class SchemaUnusable(Exception):  # noqa: N818 - it says what is the matter
 
 
 @asynccontextmanager
-async def lifespan(parts: Parts, lifecycle: Lifecycle) -> AsyncIterator[None]:
+async def lifespan(parts: Parts, lifecycle: Lifecycle, tracing: Tracing) -> AsyncIterator[None]:
     """Serve from the first moment, so that probes can say what is waited for; load, then keep it current."""
     # Held in this set until the end: the loop itself keeps only weak references.
     tasks = {
@@ -43,6 +45,8 @@ async def lifespan(parts: Parts, lifecycle: Lifecycle) -> AsyncIterator[None]:
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 await task
+        # Requests are over: the last spans have ended, and there is time for them within gunicorn's margin.
+        await asyncio.to_thread(tracing.close, _LAST_SPANS)
         await close(parts)
 
 
@@ -71,7 +75,7 @@ def kept(parts: Parts) -> timedelta:
 
 async def _run(parts: Parts, lifecycle: Lifecycle) -> None:
     await _load_at_last(parts)
-    lifecycle.is_started = True
+    lifecycle.start()
     # What was loaded lives as long as the process: no full collection need look at it again (p99 by three, measured).
     gc.collect()
     gc.freeze()

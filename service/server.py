@@ -36,7 +36,7 @@ class DrainingServer(Server):
         if not isinstance(envelope, Envelope) or envelope.lifecycle.is_draining:
             super().handle_exit(sig, frame)
             return
-        envelope.lifecycle.is_draining = True
+        envelope.lifecycle.drain()
         logging.getLogger(__name__).info("draining", extra={"seconds": self.drain_seconds})
         loop = asyncio.get_running_loop()
         loop.call_soon_threadsafe(loop.call_later, self.drain_seconds, self._stop, sig, frame)
@@ -90,11 +90,16 @@ class Worker(UvicornWorker):
 class QuietLogger(Logger):
     """Leaves formatting to the root logger, like every other logger here."""
 
-    def setup(self, _cfg: Any) -> None:  # noqa: ANN401 - gunicorn's signature
+    def setup(self, cfg: Any) -> None:  # noqa: ANN401 - gunicorn's signature
         self.loglevel = logs.LEVELS["info"]
+        self.configured_level = cfg.settings["loglevel"].get()
         for logger in (self.error_log, self.access_log):
             logger.handlers.clear()
             logger.propagate = True
+
+    def reopen_files(self) -> None:
+        """Switch the log level: on SIGUSR1 the master and each worker come here, and there are no files to reopen."""
+        logs.switch_level(self.configured_level)
 
 
 class Application(BaseApplication):
@@ -118,6 +123,7 @@ class Application(BaseApplication):
             "graceful_timeout": int(grace),
             "keepalive": 75,
             "proc_name": "signet",
+            "loglevel": settings.log_level,
             "control_socket_disable": True,
             "pre_fork": _give_slot,
             "child_exit": self._bury,

@@ -5,8 +5,9 @@ import binascii
 import json
 import re
 from datetime import timedelta
+from importlib.util import find_spec
 from ipaddress import ip_network
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
@@ -128,6 +129,15 @@ def check_roles(value: dict[str, list[str]]) -> dict[str, list[str]]:
     return value
 
 
+def check_trace_protocol(value: str) -> str:
+    if value == "grpc" and not find_spec("grpc"):
+        raise ValueError(
+            "grpc needs the package opentelemetry-exporter-otlp-proto-grpc, which is not installed; "
+            "install it, or set http/protobuf, which most collectors take on port 4318"
+        )
+    return value
+
+
 ROLE_PATTERN = r"[a-z][a-z0-9:_-]{0,63}"
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), Field(ge=timedelta(0))]
 Rate = Annotated[tuple[int, float], NoDecode, BeforeValidator(parse_rate)]
@@ -139,6 +149,17 @@ Secrets = Annotated[list[SecretStr], NoDecode, BeforeValidator(parse_list), Fiel
 RoleScopes = Annotated[dict[str, list[str]], NoDecode, BeforeValidator(parse_json), AfterValidator(check_roles)]
 Networks = Annotated[list[Annotated[str, AfterValidator(check_network)]], NoDecode, BeforeValidator(parse_list)]
 Origins = Annotated[list[Annotated[str, AfterValidator(check_origin)]], NoDecode, BeforeValidator(parse_list)]
+
+
+TraceProtocol = Annotated[Literal["http/protobuf", "grpc"], AfterValidator(check_trace_protocol)]
+TraceSampler = Literal[
+    "always_on",
+    "always_off",
+    "traceidratio",
+    "parentbased_always_on",
+    "parentbased_always_off",
+    "parentbased_traceidratio",
+]
 
 
 def is_strong(secret: str) -> bool:

@@ -2,11 +2,10 @@
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from service.setting_kinds import (
     Duration,
@@ -18,13 +17,16 @@ from service.setting_kinds import (
     RedisUrl,
     RoleScopes,
     Secrets,
+    TraceProtocol,
+    TraceSampler,
     Words,
     check_public_url,
     is_strong,
     refuse_service_link,
 )
+from service.setting_sources import PREFIX, FileSource
 
-PREFIX = "SIGNET_"
+__all__ = ["PREFIX", "Settings"]
 
 
 class Settings(BaseSettings):
@@ -196,12 +198,33 @@ class Settings(BaseSettings):
     otlp_traces_endpoint: str = Field(
         "", validation_alias="OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", description="The same, for traces alone."
     )
+    otlp_protocol: TraceProtocol = Field(
+        "http/protobuf",
+        validation_alias="OTEL_EXPORTER_OTLP_PROTOCOL",
+        description="How traces are sent; `grpc` needs a package that the image leaves out.",
+    )
+    otlp_traces_protocol: TraceProtocol | None = Field(
+        None,
+        validation_alias="OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+        description="The same, where traces go another way than the rest.",
+    )
+    trace_sampler: TraceSampler = Field(
+        "parentbased_traceidratio",
+        validation_alias="OTEL_TRACES_SAMPLER",
+        description="Which requests are traced. `parentbased_` lets a trusted parent decide.",
+    )
     trace_ratio: float = Field(
         0.01,
         ge=0,
         le=1,
         validation_alias="OTEL_TRACES_SAMPLER_ARG",
         description="Share of requests traced when no trusted parent decides.",
+    )
+    traces_exporter: Literal["otlp", "none"] = Field(
+        "otlp", validation_alias="OTEL_TRACES_EXPORTER", description="`none` turns tracing off."
+    )
+    is_otel_off: bool = Field(
+        default=False, validation_alias="OTEL_SDK_DISABLED", description="`true` turns tracing off."
     )
     data_dir: Path = Field(
         Path(".signet"), description="Data of the local stores and `admin-password`; used by `make up` alone."
@@ -240,7 +263,19 @@ class Settings(BaseSettings):
 
     @property
     def is_tracing_on(self) -> bool:
-        return bool(self.otlp_endpoint or self.otlp_traces_endpoint)
+        is_wanted = self.traces_exporter == "otlp" and not self.is_otel_off
+        return is_wanted and bool(self.otlp_endpoint or self.otlp_traces_endpoint)
+
+    @property
+    def trace_protocol(self) -> str:
+        return self.otlp_traces_protocol or self.otlp_protocol
+
+    @property
+    def trace_share(self) -> float:
+        """Share of requests traced when no trusted parent decides."""
+        if self.trace_sampler.endswith("always_on"):
+            return 1.0
+        return 0.0 if self.trace_sampler.endswith("always_off") else self.trace_ratio
 
     def database_dsn(self) -> str:
         """Where Postgres is now: a file is read again, so that a rotated password is used at the next connect."""
@@ -254,33 +289,6 @@ class Settings(BaseSettings):
 
     def redis_address(self) -> str:
         return _fresh(self.redis_url, self.redis_url_file)
-
-
-class FileSource(EnvSettingsSource):
-    """Reads `SIGNET_X` from the file named by `SIGNET_X_FILE`, the way Kubernetes mounts secrets."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        if f"{field_name}_file" not in self.settings_cls.model_fields:
-            return None, field_name, False
-        named, _, _ = super().get_field_value(field, f"{field_name}_file")
-        if not named:
-            return None, field_name, False
-        variable = f"{PREFIX}{field_name.upper()}"
-        if super().get_field_value(field, field_name)[0]:
-            raise ValueError(f"{variable} and {variable}_FILE are both set; keep one of them")
-        return _content(f"{variable}_FILE", Path(named)), field_name, False
-
-
-def _content(variable: str, file: Path) -> str:
-    try:
-        text = file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise ValueError(f"{variable}: {file} can't be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise ValueError(f"{variable}: {file} is not text in UTF-8") from None
-    if not text:
-        raise ValueError(f"{variable}: {file} is empty")
-    return text
 
 
 def _fresh(value: SecretStr, file: Path | None) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import shlex
 import sys
 from datetime import timedelta
@@ -16,6 +17,8 @@ from service.commands.users import users
 from service.settings import Settings
 from service.storage.migrating import PostgresNotReached, SchemaTooNew, migrate
 from service.telemetry import logs
+
+logger = logging.getLogger(__name__)
 
 
 @click.group(help="Users, sessions and tokens for every other service in a cluster.")
@@ -54,7 +57,7 @@ def run_migrations(wait: float) -> None:
     settings = settings_or_exit()
     logs.set_up(settings.log_format, settings.log_level)
     try:
-        click.echo(asyncio.run(migrate(settings, timedelta(seconds=wait))))
+        logger.info(asyncio.run(migrate(settings, timedelta(seconds=wait))))
     except PostgresNotReached as error:
         raise click.ClickException(f"Postgres did not answer within {wait:.0f} s ({error})") from None
     except SchemaTooNew as error:

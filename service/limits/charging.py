@@ -44,8 +44,8 @@ class Charging:
 
     async def welcome(self, email_key: str, charges: list[Charge]) -> None:
         """Give back what a good sign-in was charged, and forget the account's wrong passwords."""
-        if self.is_on:
-            await self.counting.welcome(email_key, charges)
+        if self.is_on and await self.counting.welcome(email_key, charges):
+            self.metrics.lockout_passes.inc()
 
     async def fail(self, email_key: str, device: UUID | None) -> None:
         """Count a wrong password; from some number on the account waits, longer each time."""

@@ -57,18 +57,22 @@ class Counting:
             self.local.give_back(key, share)
         return Charge(key, policy, is_shared=True, is_local=was_away), late
 
-    async def welcome(self, email_key: str, charges: list[Charge]) -> None:
-        """Give back what a good sign-in was charged, and forget the wrong passwords of the account."""
+    async def welcome(self, email_key: str, charges: list[Charge]) -> bool:
+        """Give back what a good sign-in was charged, and forget the wrong passwords of the account.
+
+        Tells whether they delayed it: whoever signs in then has passed a lockout.
+        """
         failures = self._key(_LOCKOUT, email_key)
+        was_delayed = self.local.delay(failures) > 0
         self.local.clear(failures)
         for charge in charges:
             if charge.is_local:
                 self.local.give_back(charge.key, charge.policy.share(self.shares))
         try:
             shared = [(charge.key, charge.policy.emission_ms) for charge in charges if charge.is_shared]
-            await self.redis.welcome(failures, shared)
+            return await self.redis.welcome(failures, shared) > 0
         except RedisAway:
-            return
+            return was_delayed
 
     async def fail(self, email_key: str) -> None:
         """Count a wrong password, also in this process: it is what remembers when Redis goes."""

@@ -45,7 +45,7 @@ class Observer:
         if context is None:
             return sql, parameters
         name = context.execution_options.get("statement_name", "unnamed")
-        context.__dict__["signet_started"] = (name, perf_counter(), statement_span(name))
+        context.__dict__["signet_started"] = (name, perf_counter(), statement_span(name, sql))
         # In front: of a long statement Postgres shows only the beginning.
         return f"/*action='{name}'*/ {sql}", parameters
 

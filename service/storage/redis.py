@@ -8,6 +8,7 @@ from typing import TypeVar, cast
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import redis.asyncio as redis
+from opentelemetry.trace import SpanKind
 from purgatory import AsyncCircuitBreakerFactory
 from purgatory.domain.messages.events import ContextChanged
 from purgatory.domain.model import CLOSED, OpenedState
@@ -87,11 +88,11 @@ class Redis:
         self._metrics = metrics
 
     async def get(self, key: str) -> bytes | None:
-        value = await self._ask("get", lambda: self._client.get(key))
+        value = await self._ask("GET", lambda: self._client.get(key))
         return value.encode() if isinstance(value, str) else value
 
     async def set(self, key: str, value: bytes, ttl_ms: int) -> None:
-        await self._ask("set", lambda: self._client.set(key, value, px=ttl_ms))
+        await self._ask("SET", lambda: self._client.set(key, value, px=ttl_ms))
 
     async def take(self, key: str, emission_ms: float, burst: int, failures: str | None = None) -> float:
         """Count one request by GCRA; gives 0 when it may pass, else after how many milliseconds it may.
@@ -100,19 +101,23 @@ class Redis:
         """
         return float(await self._run(self._take, [key, failures] if failures else [key], emission_ms, burst))
 
-    async def welcome(self, failures: str, charged: Sequence[tuple[str, float]]) -> None:
-        """Forget failures, and give back requests: each a key and its emission interval in milliseconds."""
-        await self._run(self._welcome, [failures, *(key for key, _ in charged)], *(ms for _, ms in charged))
+    async def welcome(self, failures: str, charged: Sequence[tuple[str, float]]) -> float:
+        """Forget failures, and give back requests: each a key and its emission interval in milliseconds.
+
+        Gives for how many milliseconds the failures would still have delayed others.
+        """
+        keys = [failures, *(key for key, _ in charged)]
+        return float(await self._run(self._welcome, keys, *(ms for _, ms in charged)))
 
     async def fail(self, key: str, delays_ms: Sequence[int], kept_ms: int) -> None:
         """Count a failure; the n-th one delays by the n-th of `delays_ms`, later ones by the last."""
         await self._run(self._fail, [key], kept_ms, *delays_ms)
 
     async def publish(self, channel: str, message: bytes) -> None:
-        await self._ask("publish", lambda: self._client.publish(channel, message))
+        await self._ask("PUBLISH", lambda: self._client.publish(channel, message))
 
     async def ping(self) -> None:
-        await self._ask("ping", self._client.ping)
+        await self._ask("PING", self._client.ping)
 
     @asynccontextmanager
     async def subscribed(self, channel: str) -> AsyncIterator[PubSub]:
@@ -131,13 +136,13 @@ class Redis:
         await self._client.aclose()
 
     async def _run(self, script: AsyncScript, keys: list[str], *arguments: float) -> bytes:
-        answer: bytes = await self._ask("script", lambda: script(keys=keys, args=list(arguments)))
+        answer: bytes = await self._ask("EVALSHA", lambda: script(keys=keys, args=list(arguments)))
         return answer
 
     async def _ask(self, name: str, command: Callable[[], Awaitable[Answer]]) -> Answer:
         facts.current().redis_commands += 1
         try:
-            with span("redis." + name, attributes={"db.system.name": "redis", "db.operation.name": name}):
+            with span(name, SpanKind.CLIENT, {"db.system.name": "redis", "db.operation.name": name}):
                 async with await self._breakers.get_breaker("redis"):
                     answer = await self._in_place(command)
         except OpenedState as error:

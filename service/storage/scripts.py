@@ -22,12 +22,13 @@ return '0'
 WELCOME = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
+local delay = math.max(0, tonumber(redis.call('HGET', KEYS[1], 'until') or 0) - now)
 redis.call('DEL', KEYS[1])
 for i = 2, #KEYS do
 local arrival = tonumber(redis.call('GET', KEYS[i]) or now) - tonumber(ARGV[i - 1])
 if arrival <= now then redis.call('DEL', KEYS[i]) else
 redis.call('SET', KEYS[i], string.format('%.3f', arrival), 'PX', math.ceil(arrival - now)) end end
-return '0'
+return string.format('%.3f', delay)
 """
 
 # A hash of how many failures in a row there were and until when, in milliseconds, that delays the next attempt.

@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from time import time
 from typing import Any, TextIO
@@ -12,6 +12,7 @@ from typing import Any, TextIO
 import orjson
 
 from service.telemetry import facts
+from service.telemetry.console import Console
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _FRAMES = 8
@@ -42,9 +43,12 @@ class JsonFormatter(logging.Formatter):
 class ConsoleFormatter(logging.Formatter):
     """Short lines for people."""
 
+    def __init__(self, *, is_coloured: bool) -> None:
+        super().__init__()
+        self._console = Console(is_coloured=is_coloured)
+
     def format(self, record: logging.LogRecord) -> str:
-        extra = " ".join(f"{name}={value}" for name, value in _extra(record).items())
-        line = f"{instant(record.created)[11:19]} {record.levelname.lower():7} {record.getMessage()} {extra}".rstrip()
+        line = self._console.event(record, instant(record.created), _extra(record))
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
@@ -53,7 +57,7 @@ class RequestLog:
 
     def __init__(self, descriptor: int, *, is_console: bool) -> None:
         self._descriptor = descriptor
-        self._render = _console_line if is_console else _json_line
+        self._render = _console_line(descriptor) if is_console else _json_line
         self._second = 0
         self._second_text = ""
 
@@ -71,8 +75,10 @@ class RequestLog:
 
 def set_up(log_format: str, level: str, stream: TextIO | None = None) -> None:
     """Send every logger, also those of gunicorn, uvicorn and alembic, through one formatter."""
-    handler = logging.StreamHandler(stream or sys.stdout)
-    handler.setFormatter(ConsoleFormatter() if log_format == "console" else JsonFormatter())
+    stream = stream or sys.stdout
+    handler = logging.StreamHandler(stream)
+    is_console = log_format == "console"
+    handler.setFormatter(ConsoleFormatter(is_coloured=stream.isatty()) if is_console else JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(LEVELS[level])
@@ -82,6 +88,15 @@ def set_up(log_format: str, level: str, stream: TextIO | None = None) -> None:
         logger.handlers.clear()
         logger.propagate = True
     logging.getLogger("uvicorn.access").disabled = True
+
+
+def switch_level(configured: str) -> None:
+    """Turn to `debug`, or back to the configured level; for a signal, so that nobody can do it over the network."""
+    root = logging.getLogger()
+    level = configured if root.level == logging.DEBUG else "debug"
+    root.setLevel(LEVELS[level])
+    # Told at a level that is always on: who sent the signal looks for an answer.
+    root.error("the log level was switched", extra={"to": level})
 
 
 def log_failure(logger: logging.Logger, message: str, error: BaseException, **extra: str) -> None:
@@ -109,6 +124,6 @@ def _json_line(line: dict[str, Any]) -> bytes:
     return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
 
 
-def _console_line(line: dict[str, Any]) -> bytes:
-    text = f"{line['time'][11:19]} {line['status']} {line['method']} {line['route']} {line['duration_ms']:.1f} ms"
-    return f"{text} {line.get('problem', '')}".rstrip().encode() + b"\n"
+def _console_line(descriptor: int) -> Callable[[dict[str, Any]], bytes]:
+    console = Console(is_coloured=os.isatty(descriptor))
+    return lambda line: f"{console.request(line)}\n".encode()

@@ -82,6 +82,9 @@ class LimitMetrics:
             registry=registry,
         )
         begin(self.charged, ("redis",), ("share",))
+        self.lockout_passes = Counter(
+            "signet_lockout_passes", "Sign-ins from a known device that a lockout did not keep out.", registry=registry
+        )
 
 
 class HousekeepingMetrics:

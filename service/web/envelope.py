@@ -5,7 +5,7 @@ import logging
 from dataclasses import dataclass
 from time import perf_counter
 
-from opentelemetry.trace import Span, Status, StatusCode, use_span
+from opentelemetry.trace import Span, use_span
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.errors import InternalError, Problem
@@ -13,7 +13,7 @@ from service.telemetry import facts
 from service.telemetry.facts import Facts
 from service.telemetry.logs import log_failure
 from service.telemetry.recording import Recording, route_of
-from service.telemetry.traces import Tracing
+from service.telemetry.traces import Tracing, note_failure
 from service.web.edge import Proxies, request_id
 from service.web.fast_lane import FastLane, RawHeaders
 from service.web.management import Lifecycle
@@ -80,7 +80,7 @@ class Envelope:
         exchange = Exchange(Facts(request_id(headers, trace_id), trace_id), headers, perf_counter())
         exchange.gathered.address = self._rules.proxies.client_address(scope, headers)
         if self._tracing.is_drawn(parent, is_parent_trusted=self._is_behind_proxy(scope)):
-            span = self._tracing.start(scope["method"], parent, exchange.gathered)
+            span = self._tracing.start(scope["method"], parent, headers.get(b"tracestate"), exchange.gathered)
             await self._answer_traced(scope, receive, send, exchange, span)
         else:
             await self._answer(scope, receive, send, exchange)
@@ -109,10 +109,11 @@ class Envelope:
                     "http.request.method": scope["method"],
                     "http.route": exchange.route,
                     "http.response.status_code": exchange.status,
+                    "url.scheme": scope["scheme"],
                 }
             )
             if exchange.status >= InternalError.status:
-                span.set_status(Status(StatusCode.ERROR))
+                note_failure(span, str(exchange.status))
 
     async def _answer_routed(self, scope: Scope, receive: Receive, send: Send, exchange: Exchange) -> None:
         async def send_complete(message: Message) -> None:
@@ -139,6 +140,9 @@ class Envelope:
                 await self.api(scope, receive, send)
         except TimeoutError:
             return DeadlineExceeded()
+        except asyncio.CancelledError:
+            # At the end of this process nobody waits for it any longer; its caller is told to ask another.
+            return DeadlineExceeded()
         except Exception as error:  # noqa: BLE001 - the last place that can answer
             log_failure(logger, "unexpected error", error)
             return InternalError()
@@ -146,7 +150,7 @@ class Envelope:
 
     def _headers(self, exchange: Exchange) -> RawHeaders:
         headers = [*self._rules.headers, (b"x-request-id", exchange.gathered.request_id.encode())]
-        return [*headers, _CLOSE] if self.lifecycle.is_draining else headers
+        return [*headers, _CLOSE] if self.lifecycle.draining_at is not None else headers
 
     def _is_host_known(self, exchange: Exchange) -> bool:
         hosts = self._rules.trusted_hosts

@@ -24,9 +24,26 @@ _CHECK_SECONDS = 1.0
 class Lifecycle:
     """Where this process is in its life."""
 
-    is_started: bool = False
-    is_draining: bool = False
+    began_at: float = field(default_factory=monotonic)
+    started_at: float | None = None
+    draining_at: float | None = None
     ticked_at: float = field(default_factory=monotonic)
+
+    def start(self) -> None:
+        """Note that all has been loaded that the first request needs."""
+        self.started_at = monotonic()
+
+    def drain(self) -> None:
+        """Note that this process is about to end."""
+        self.draining_at = monotonic()
+
+    @property
+    def is_started(self) -> bool:
+        return self.started_at is not None
+
+    @property
+    def is_draining(self) -> bool:
+        return self.draining_at is not None
 
     async def tick_for_ever(self, lag: Histogram) -> None:
         """Show that the event loop turns, and how late it is."""
@@ -47,27 +64,30 @@ class Lifecycle:
 def create_management(
     lifecycle: Lifecycle, metrics: Metrics, startup_checks: dict[str, tuple[Check, bool]]
 ) -> Starlette:
-    """Build the application. A start-up check is (question, whether it is required); Redis is reported only."""
+    """Build the application. A start-up check is (question, whether it is required); Redis is reported only.
+
+    Each check says how long it took and how old its answer is: 0 where it was asked for just now.
+    """
 
     async def startupz(_: Request) -> Response:
         """Say whether everything this process needs to begin was reached."""
         results = {name: await _ask(check) for name, (check, _required) in startup_checks.items()}
-        results["started"] = _fact(holds=lifecycle.is_started)
+        results["started"] = _started(lifecycle)
         required = {name for name, (_check, is_required) in startup_checks.items() if is_required} | {"started"}
         return _answer(results, required)
 
     async def readyz(_: Request) -> Response:
         """Say whether this process takes requests. A store that is away must not empty the Service."""
         results = {
-            "started": _fact(holds=lifecycle.is_started),
-            "not_draining": _fact(holds=not lifecycle.is_draining),
-            "loop": _fact(holds=lifecycle.is_responsive),
+            "started": _started(lifecycle),
+            "not_draining": _fact(holds=not lifecycle.is_draining, since=lifecycle.draining_at or lifecycle.began_at),
+            "loop": _fact(holds=lifecycle.is_responsive, since=lifecycle.ticked_at),
         }
         return _answer(results, set(results))
 
     async def livez(_: Request) -> Response:
         """Say whether the event loop turns; nothing else deserves a restart."""
-        return _answer({"loop": _fact(holds=lifecycle.is_responsive)}, {"loop"})
+        return _answer({"loop": _fact(holds=lifecycle.is_responsive, since=lifecycle.ticked_at)}, {"loop"})
 
     async def exposition(request: Request) -> Response:
         """Write every metric; with exemplars for a scraper that accepts OpenMetrics."""
@@ -84,12 +104,17 @@ async def _ask(check: Check) -> dict[str, object]:
         async with asyncio.timeout(_CHECK_SECONDS):
             await check()
     except Exception as error:  # noqa: BLE001 - a probe reports every failure and never fails itself
-        return {"ok": False, "reason": type(error).__name__, "duration_ms": _since(started)}
-    return {"ok": True, "duration_ms": _since(started)}
+        return {"ok": False, "reason": type(error).__name__, "duration_ms": _since(started), "age_seconds": 0.0}
+    return {"ok": True, "duration_ms": _since(started), "age_seconds": 0.0}
 
 
-def _fact(*, holds: bool) -> dict[str, object]:
-    return {"ok": holds}
+def _fact(*, holds: bool, since: float) -> dict[str, object]:
+    """Say what this process knows of itself without asking anybody, and since when (by the clock of its life)."""
+    return {"ok": holds, "duration_ms": 0.0, "age_seconds": round(monotonic() - since, 3)}
+
+
+def _started(lifecycle: Lifecycle) -> dict[str, object]:
+    return _fact(holds=lifecycle.is_started, since=lifecycle.started_at or lifecycle.began_at)
 
 
 def _answer(results: dict[str, dict[str, object]], required: set[str]) -> Response:

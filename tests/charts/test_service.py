@@ -116,7 +116,7 @@ def test_settings_arrive_as_they_were_written(reading: Reading) -> None:
                 "limit_shares": 7,
                 "public_url": "https://id.example.com/",
             },
-            "tracing": {"endpoint": "http://collector:4318", "ratio": 0.5},
+            "tracing": {"endpoint": "http://collector:4318", "ratio": 0.5, "sampler": "traceidratio"},
         }
     )
 
@@ -125,7 +125,8 @@ def test_settings_arrive_as_they_were_written(reading: Reading) -> None:
     assert settings.role_scopes == {"admin": ["users:read"]}
     assert (settings.limits, settings.limits_off_is_intended, settings.limit_shares) == ("off", True, 7)
     assert (settings.access_ttl, settings.limit_sign_in_account) == (timedelta(minutes=5), (20, 60.0))
-    assert (settings.is_tracing_on, settings.trace_ratio) == (True, 0.5)
+    assert (settings.is_tracing_on, settings.trace_share) == (True, 0.5)
+    assert settings.trace_sampler == "traceidratio"
 
 
 @pytest.mark.parametrize(

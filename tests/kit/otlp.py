@@ -1,12 +1,22 @@
-"""A receiver of traces: OTLP over HTTP, as an OpenTelemetry collector takes them."""
+"""Receivers of traces: OTLP over HTTP and over gRPC, as an OpenTelemetry collector takes them; and a deaf one."""
 
+import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+import grpc
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
+    TraceServiceServicer,
+    add_TraceServiceServicer_to_server,
+)
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 
@@ -25,6 +35,15 @@ class Collector:
             for scope in resource.scope_spans
             for span in scope.spans
         ]
+
+    def trace(self, trace_id: str) -> list[Span]:
+        """Give the spans of one trace."""
+        return [span for span in self.spans() if span.trace_id.hex() == trace_id]
+
+    def resource(self) -> dict[str, str]:
+        """Say who sent them."""
+        attributes = self.requests[0].resource_spans[0].resource.attributes
+        return {attribute.key: attribute.value.string_value for attribute in attributes}
 
     def names(self) -> set[str]:
         return {span.name for span in self.spans()}
@@ -60,3 +79,38 @@ def collecting() -> Iterator[Collector]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def collecting_grpc() -> Iterator[Collector]:
+    """Take traces over gRPC on a port of its own."""
+    collector = Collector()
+
+    class Servicer(TraceServiceServicer):
+        def Export(  # noqa: N802 - the protocol's name
+            self, request: ExportTraceServiceRequest, context: grpc.ServicerContext
+        ) -> ExportTraceServiceResponse:
+            del context
+            collector.requests.append(request)
+            return ExportTraceServiceResponse()
+
+    server = grpc.server(ThreadPoolExecutor(1))
+    add_TraceServiceServicer_to_server(Servicer(), server)  # type: ignore[no-untyped-call]
+    collector.url = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    server.start()
+    try:
+        yield collector
+    finally:
+        server.stop(None).wait()
+
+
+@contextmanager
+def deaf_collector() -> Iterator[str]:
+    """Take connections and never answer; gives the address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def attributes(span: Span) -> dict[str, str | int]:
+    """Give a span's attributes as plain values."""
+    return {attribute.key: attribute.value.string_value or attribute.value.int_value for attribute in span.attributes}

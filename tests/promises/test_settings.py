@@ -307,3 +307,38 @@ def test_every_command_says_so_before_it_does_anything(command: list[str]) -> No
         "signet: SIGNET_MODE: Input should be 'production' or 'development'\n"
         f"signet: SIGNET_PORT: 'tcp://10.0.0.1:8000' {LINKS}\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("changed", "share"),
+    [
+        ({}, 0.01),
+        ({"OTEL_TRACES_SAMPLER_ARG": "0.5"}, 0.5),
+        ({"OTEL_TRACES_SAMPLER": "always_on", "OTEL_TRACES_SAMPLER_ARG": "0.5"}, 1.0),
+        ({"OTEL_TRACES_SAMPLER": "parentbased_always_off"}, 0.0),
+        ({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.2"}, 0.2),
+    ],
+)
+def test_samplers_are_those_of_opentelemetry(reading: Reading, changed: dict[str, str], share: float) -> None:
+    assert reading(**changed).trace_share == share
+
+
+def test_an_endpoint_turns_tracing_on_and_either_switch_turns_it_off(reading: Reading) -> None:
+    collector = {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://collector.example.test:4318/v1/traces"}
+
+    assert not reading().is_tracing_on
+    assert reading(**collector).is_tracing_on
+    assert not reading(**collector, OTEL_SDK_DISABLED="true").is_tracing_on
+    assert not reading(**collector, OTEL_TRACES_EXPORTER="none").is_tracing_on
+
+
+def test_a_protocol_whose_package_is_not_installed_is_refused_in_a_sentence(
+    refusing: Refusing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "grpc", None)
+    for name in ("OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"):
+        sentence = (
+            f"{name}: grpc needs the package opentelemetry-exporter-otlp-proto-grpc, which is not installed; "
+            "install it, or set http/protobuf, which most collectors take on port 4318"
+        )
+        assert refusing(**{name: "grpc"}) == [sentence]

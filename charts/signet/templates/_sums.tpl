@@ -122,5 +122,6 @@
 {{- with .Values.tracing.endpoint }}{{ $_ := set $all "OTEL_EXPORTER_OTLP_ENDPOINT" . }}{{ end -}}
 {{- with .Values.tracing.tracesEndpoint }}{{ $_ := set $all "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT" . }}{{ end -}}
 {{- if ne (toString .Values.tracing.ratio) "" }}{{ $_ := set $all "OTEL_TRACES_SAMPLER_ARG" (toString .Values.tracing.ratio) }}{{ end -}}
+{{- with .Values.tracing.sampler }}{{ $_ := set $all "OTEL_TRACES_SAMPLER" . }}{{ end -}}
 {{- toYaml $all -}}
 {{- end }}
