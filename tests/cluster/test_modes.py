@@ -1,7 +1,6 @@
 """The chart's other ways: every example before a real API server; hooks, init containers and stores of one's own."""
 
 import json
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
@@ -9,7 +8,8 @@ from time import monotonic
 import pytest
 import yaml
 
-from tests.kit.cluster import Cluster, namespace
+from tests.cluster.conftest import EXTERNAL
+from tests.kit.cluster import Cluster
 from tests.kit.definitions import DEFINITIONS
 from tests.kit.programs import ROOT
 from tests.kit.rendering import EXAMPLES, Manifest, example, manifests, one
@@ -18,15 +18,6 @@ from tests.kit.waiting import until
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
 BESIDE = sorted((ROOT / "k8s/examples").glob("*.yaml"))
-QUICK = ("--set", "settings.shutdown_timeout=5s", "--set", "replicaCount=1")
-EXTERNAL = (
-    *QUICK,
-    "--set", "postgres.mode=external",
-    "--set", "postgres.external.existingSecret=addresses",
-    "--set", "redis.mode=external",
-    "--set", "redis.external.existingSecret=addresses",
-)  # fmt: skip
-
 SCALED = (
     "--set", "settings.workers=2",
     "--set", "settings.database_pool=5",
@@ -36,22 +27,6 @@ SCALED = (
     "--set", "autoscaling.minReplicas=1",
     "--set", "autoscaling.maxReplicas=2",
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def others() -> Iterator[Cluster]:
-    """A namespace with stores that no release on trial has made, and a Secret with their addresses."""
-    with namespace(f"signet-modes-{secrets.token_hex(3)}") as own:
-        own.install("stores", *QUICK, "--set", "networkPolicy.enabled=false")
-        made = {key: own.secret("stores-signet", f"{key}-password") for key in ("postgres", "redis")}
-        own.kubectl(
-            "create", "secret", "generic", "addresses",
-            f"--from-literal=database-url=postgresql://signet:{made['postgres']}@stores-signet-postgres/signet",
-            f"--from-literal=redis-url=redis://signet:{made['redis']}@stores-signet-redis:6379/0",
-            f"--from-literal=secret-keys={own.secret('stores-signet', 'secret-keys')}",
-            f"--from-literal=admin-password={own.secret('stores-signet', 'admin-password')}",
-        )  # fmt: skip
-        yield own
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +100,4 @@ def test_two_workers_an_autoscaler_and_a_name_of_ones_own_work(others: Cluster) 
 
     assert "all is well" in others.helm("test", "scaled", "--logs")
     until(lambda: bool(others.get("hpa")[0]["status"].get("currentMetrics")), monotonic() + 90)
+    others.helm("uninstall", "scaled", "--wait")

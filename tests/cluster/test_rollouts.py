@@ -9,7 +9,9 @@ from time import monotonic
 
 import pytest
 
+from service.storage import schema
 from tests.kit.cluster import Cluster, namespace
+from tests.kit.programs import ROOT
 from tests.kit.rendering import Manifest
 from tests.kit.waiting import until
 
@@ -22,6 +24,31 @@ QUICK = (
     "--set", "settings.limits_off_is_intended=true",
     "--set", "settings.shutdown_timeout=5s",
 )  # fmt: skip
+# What a later release would bring: one more migration, and a build that needs it. They lie over this image's own files.
+LEVEL = schema.NEEDED_LEVEL + 1
+HEAD = max(file.stem.split("_")[0] for file in (ROOT / "service/storage/migrations/versions").glob("*.py"))
+EXPAND = """
+from alembic import op
+
+revision, down_revision, branch_labels, depends_on = "later", "HEAD", None, None
+
+
+def upgrade():
+    op.execute("ALTER TABLE sessions ADD COLUMN place text")
+    op.execute("CREATE TABLE places (session_id uuid PRIMARY KEY REFERENCES sessions (id), name text NOT NULL)")
+    op.execute("CREATE INDEX ix_users_created_at ON users (created_at)")
+    op.execute("UPDATE schema_state SET schema_level = schema_level + 1")
+"""
+STORAGE = "/app/service/storage"
+LATER = {
+    "extraVolumes": [{"name": "later", "configMap": {"name": "later"}}, {"name": "bytecode", "emptyDir": {}}],
+    "extraVolumeMounts": [
+        {"name": "later", "mountPath": f"{STORAGE}/schema.py", "subPath": "schema.py"},
+        {"name": "later", "mountPath": f"{STORAGE}/migrations/versions/later.py", "subPath": "later.py"},
+        # The image's own bytecode would win over what lies over its sources.
+        {"name": "bytecode", "mountPath": f"{STORAGE}/__pycache__"},
+    ],
+}
 
 
 @pytest.fixture(scope="module")
@@ -65,19 +92,12 @@ def pods_of(cluster: Cluster) -> set[str]:
 
 
 def kept(cluster: Cluster) -> set[str]:
-    words = (
-        "exec",
-        "signet-postgres-0",
-        "--",
-        "psql",
-        "-U",
-        "postgres",
-        "-d",
-        "signet",
-        "-Atc",
-        "SELECT id FROM users",
-    )
-    return set(cluster.kubectl(*words).split())
+    return set(query(cluster, "SELECT id FROM users").split())
+
+
+def query(cluster: Cluster, text: str) -> str:
+    psql = ("psql", "--username=postgres", "--dbname=signet", "-qAt", "--command", text)
+    return cluster.kubectl("exec", "signet-postgres-0", "--", *psql).strip()
 
 
 def rolled_out(cluster: Cluster) -> None:
@@ -93,6 +113,32 @@ def test_an_upgrade_and_a_rollback_fail_no_request(crowd: Cluster) -> None:
     rolled_out(crowd)
     crowd.helm("rollback", "signet", "--wait", "--timeout", "5m")
     rolled_out(crowd)
+
+
+def test_a_release_runs_on_the_schema_of_the_next_one(crowd: Cluster, tmp_path: Path) -> None:
+    own = (ROOT / "service/storage/schema.py").read_text(encoding="utf-8")
+    files = {
+        "later.py": EXPAND.replace("HEAD", HEAD),
+        "schema.py": own.replace(f"LEVEL = {LEVEL - 1}", f"LEVEL = {LEVEL}"),
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    crowd.kubectl("create", "configmap", "later", f"--from-file={tmp_path}")
+    (tmp_path / "values.json").write_text(json.dumps(LATER), encoding="utf-8")
+
+    crowd.install("signet", *QUICK, "--values", str(tmp_path / "values.json"), verb="upgrade")
+    rolled_out(crowd)
+    assert query(crowd, "SELECT schema_level, compatible_from FROM schema_state") == f"{LEVEL}|{LEVEL - 1}"
+    crowd.helm("rollback", "signet", "--wait", "--timeout", "5m")
+    rolled_out(crowd)
+
+    # It would not, had that schema dropped what this build needs: it says so instead of breaking.
+    check = ("exec", "deployment/signet", "--", "python", "-m", "service", "check")
+    assert "upgrade it" not in crowd.kubectl(*check)
+    query(crowd, "UPDATE schema_state SET compatible_from = schema_level")
+    with pytest.raises(AssertionError, match=f"needs builds of level {LEVEL}"):
+        crowd.kubectl(*check)
+    query(crowd, "UPDATE schema_state SET compatible_from = schema_level - 1")
 
 
 def test_a_restart_fails_no_request(crowd: Cluster) -> None:

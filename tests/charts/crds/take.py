@@ -1,7 +1,8 @@
-"""Take definitions of custom resources out of the Go modules of their projects: python tests/charts/crds/take.py
+"""Take definitions of custom resources out of the Go modules of their projects.
 
-Needs Go, which checks what it fetches against its public checksum database. What is kept is what an API server checks:
-the version that is stored, without prose, without `status`, and without webhooks that convert other versions.
+`python tests/charts/crds/take.py` needs Go, which checks what it fetches against its public checksum database. What is
+kept is what an API server checks: the version that is stored, without prose, without `status`, and without webhooks
+that convert other versions.
 """
 
 import json
