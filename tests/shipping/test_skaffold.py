@@ -5,6 +5,7 @@ import shutil
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.kit.programs import ROOT
 from tests.shipping.reading import VALUES, default, read_yaml, said, setting_names, tool
@@ -43,6 +44,20 @@ def test_skaffold_reads_every_profile(skaffold: str, profiles: str | None) -> No
     done = tool(skaffold, "diagnose", "--yaml-only", *chosen, **QUIETLY)
 
     assert done.returncode == 0, said(done)
+
+
+@pytest.mark.parametrize("profile", sorted(set(PROFILES) - {"buildah"}))
+def test_no_image_is_taken_from_the_cache_for_the_other(skaffold: str, profile: str) -> None:
+    """Skaffold remembers an image by how it is built and by the files it says it is built of."""
+    built = []
+    for chosen in ("buildah", f"{profile},buildah"):
+        done = tool(skaffold, "diagnose", "--yaml-only", "--profile", chosen, **QUIETLY)
+        (artifact,) = yaml.safe_load(done.stdout)["build"]["artifacts"]
+        built.append(artifact["custom"])
+    developing, shipping = built
+
+    assert developing != shipping
+    assert {"Dockerfile", "service/**"} <= set(shipping["dependencies"]["paths"])
 
 
 def test_there_is_a_profile_for_each_use() -> None:
@@ -90,7 +105,7 @@ def test_buildah_watches_what_reaches_a_build() -> None:
     custom = patched("buildah", "/build/artifacts/0/custom")
     watched = {path.removesuffix("/**") for path in custom["dependencies"]["paths"]}
 
-    assert watched == reaching | {"Dockerfile", ".dockerignore", "local/image.sh"}
+    assert watched == reaching | {"Dockerfile", ".dockerignore", "local/image.sh", "local/skaffold/dev.yaml"}
     assert [path for path in watched if not (ROOT / path).exists()] == []
     assert {path.removesuffix("/**") for path in custom["dependencies"]["ignore"]} == {
         line for line in ignored if line.startswith("**")
