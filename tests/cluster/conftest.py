@@ -8,7 +8,9 @@ import pytest
 
 from tests.kit.cluster import Cluster, namespace
 
-QUICK = ("--set", "settings.shutdown_timeout=5s", "--set", "replicaCount=1")
+# The grace is short so that a rollout is; several releases are there at once, and a node may be small.
+SHORT = ("--set", "settings.shutdown_timeout=5s", "--set", "resources.requests.cpu=50m")
+QUICK = (*SHORT, "--set", "replicaCount=1")
 EXTERNAL = (
     *QUICK,
     "--set", "postgres.mode=external",

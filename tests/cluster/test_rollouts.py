@@ -4,12 +4,14 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
 import pytest
 
 from service.storage import schema
+from tests.cluster.conftest import SHORT
 from tests.kit.cluster import Cluster, namespace
 from tests.kit.programs import ROOT
 from tests.kit.rendering import Manifest
@@ -18,12 +20,8 @@ from tests.kit.waiting import until
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 PEOPLE = 8
-# Limits are another test's matter; the grace is short so that a rollout is.
-QUICK = (
-    "--set-string", "settings.limits=off",
-    "--set", "settings.limits_off_is_intended=true",
-    "--set", "settings.shutdown_timeout=5s",
-)  # fmt: skip
+# Limits are another test's matter.
+QUICK = (*SHORT, "--set-string", "settings.limits=off", "--set", "settings.limits_off_is_intended=true")
 # What a later release would bring: one more migration, and a build that needs it. They lie over this image's own files.
 LEVEL = schema.NEEDED_LEVEL + 1
 HEAD = max(file.stem.split("_")[0] for file in (ROOT / "service/storage/migrations/versions").glob("*.py"))
@@ -61,19 +59,25 @@ def busy() -> Iterator[Cluster]:
 
 @pytest.fixture
 def crowd(busy: Cluster) -> Iterator[Cluster]:
-    """People who go on during the test; afterwards none of them has seen a failure."""
+    """People who go on during the test."""
+    with going_on(busy):
+        yield busy
+
+
+@contextmanager
+def going_on(cluster: Cluster) -> Iterator[None]:
+    """Send people who go on meanwhile; afterwards none of them has seen a failure, and what they made is there."""
     script = Path(__file__).with_name("crowd.py").read_text(encoding="utf-8")
-    password = busy.secret("signet", "admin-password")
-    env = [{"name": "ADMIN_PASSWORD", "value": password}]
-    busy.start("crowd", ["python", "-c", script, "signet", str(PEOPLE)], env=env)
-    before = pods_of(busy)
-    yield busy
-    report = leave(busy)
+    env = [{"name": "ADMIN_PASSWORD", "value": cluster.secret("signet", "admin-password")}]
+    cluster.start("crowd", ["python", "-c", script, "signet", str(PEOPLE)], env=env)
+    before = pods_of(cluster)
+    yield
+    report = leave(cluster)
     print(f"{report['requests']} requests, {len(report['created'])} users created, {len(report['failed'])} failed")
     assert report["failed"] == []
     assert report["requests"] > 20 * PEOPLE
-    assert pods_of(busy) != before, "nothing happened to any pod"
-    assert kept(busy) >= set(report["created"])
+    assert pods_of(cluster) != before, "nothing happened to any pod"
+    assert kept(cluster) >= set(report["created"])
     assert report["created"]
 
 
@@ -81,7 +85,8 @@ def leave(cluster: Cluster) -> Manifest:
     """Let the crowd go home; what they say."""
     cluster.kubectl("exec", "crowd", "--", "touch", "/tmp/stop")
     cluster.kubectl("wait", "pod/crowd", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
-    last = cluster.kubectl("logs", "crowd", "--tail=1")
+    # All of it: a long line is kept in pieces, and `--tail` counts those.
+    last = cluster.kubectl("logs", "crowd").splitlines()[-1]
     cluster.kubectl("delete", "pod", "crowd")
     report: Manifest = json.loads(last)
     return report
@@ -113,6 +118,18 @@ def test_an_upgrade_and_a_rollback_fail_no_request(crowd: Cluster) -> None:
     rolled_out(crowd)
     crowd.helm("rollback", "signet", "--wait", "--timeout", "5m")
     rolled_out(crowd)
+
+
+def test_an_upgrade_from_the_last_release_fails_no_request() -> None:
+    chart = os.environ.get("SIGNET_TEST_LAST_CHART")
+    if not chart:
+        pytest.skip("SIGNET_TEST_LAST_CHART names no chart that was released: a folder, an archive or oci://...")
+    with namespace(f"signet-last-{secrets.token_hex(3)}") as own:
+        own.helm("install", "signet", chart, *QUICK, "--wait", "--timeout", "5m")
+        with going_on(own):
+            own.install("signet", *QUICK, verb="upgrade")
+            rolled_out(own)
+        assert "all is well" in own.helm("test", "signet", "--logs")
 
 
 def test_a_release_runs_on_the_schema_of_the_next_one(crowd: Cluster, tmp_path: Path) -> None:
