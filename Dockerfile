@@ -19,12 +19,13 @@ RUN python -m venv --without-pip /opt/signet \
       -o -type f \( -name '*.c' -o -name '*.cpp' -o -name '*.h' -o -name '*.hpp' -o -name '*.pyi' -o -name '*.pyx' \
       -o -name '*.pxd' -o -name '*.pxi' -o -iname 'activate*' \) \) -exec rm -r {} +
 
-# The same and what notices a changed file.
+# The same and what notices a changed file. Builders may set the times of files: bytecode that goes by them would be
+# stale, and each start of the service three times as long.
 FROM packages AS packages-dev
 COPY requirements/reload.txt reload.txt
-RUN python -m pip --python /opt/signet/bin/python install --compile --require-hashes --only-binary=:all: \
+RUN python -m pip --python /opt/signet/bin/python install --no-compile --require-hashes --only-binary=:all: \
       --requirement reload.txt \
- && python -m compileall -q /opt/signet/lib
+ && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/signet/lib
 
 # What both images have in common: no pip, no other way to install, and somebody who owns nothing.
 FROM ${BASE} AS bare

@@ -67,8 +67,9 @@ test-image: install-development image ## Build the image, list what is in it and
 	@$(MAKE) --no-print-directory image IMAGE='$(IMAGE)-reload' TARGET=dev
 	@TEST_IMAGE='$(IMAGE)' TEST_DEV_IMAGE='$(IMAGE)-reload' $(IN_VENV) pytest -n 0 tests/image $(ARGUMENTS)
 
-chart: install-development ## Write the chart's schema and table of values, and k8s/base, anew
+chart: install-development ## Write anew what follows from the chart: schema, table of values, k8s/base, goldens
 	@.venv/bin/python charts/generate.py
+	@$(IN_VENV) tests.charts.goldens
 
 lock: install-development ## Lock the dependencies anew after a change of requirements/*.in
 	@$(LOCK) requirements/service.in --output-file requirements/service.txt

@@ -1,5 +1,6 @@
 """Each example renders to what Kubernetes takes, asks for nothing forbidden, and is the same each time."""
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -8,15 +9,11 @@ import kubernetes_validate.utils as kubernetes
 import pytest
 import yaml
 
-from tests.kit.rendering import CHART, EXAMPLES, Manifest, Pod, manifests, pods, render, with_secrets
+from tests.kit.definitions import faults, is_defined
+from tests.kit.programs import ROOT
+from tests.kit.rendering import CHART, EXAMPLES, Manifest, Pod, example, manifests, one, pods, render, with_secrets
 
 VERSIONS = ["1.30", "1.33", "1.36"]
-# Objects of operators; the library knows Kubernetes' own.
-OTHERS = {
-    "monitoring.coreos.com",
-    "gateway.networking.k8s.io",
-    "postgresql.cnpg.io",
-}
 LONGEST_NAME = 63
 # A release's name may have 53 characters.
 LONGEST_RELEASE = "a-release-whose-name-is-as-long-as-helm-lets-it-be-53"
@@ -29,23 +26,26 @@ def values_of(file: Path) -> Manifest:
     return found
 
 
-def is_other(item: Manifest) -> bool:
-    return item["apiVersion"].split("/")[0] in OTHERS
-
-
 @each_example
 def test_helm_finds_no_fault(file: Path) -> None:
     found = helm_python.lint(CHART, values_of(file), strict=True)
 
-    said = [message for message in found["messages"] if message["error"] != "icon is recommended"]
-    assert (said, found["errors"]) == ([], [])
+    assert (found["messages"], found["errors"]) == ([], [])
+
+
+def test_the_chart_carries_its_icon() -> None:
+    about = yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))
+    kind, _, content = about["icon"].partition(",")
+
+    assert kind == "data:image/svg+xml;base64"
+    assert base64.b64decode(content) == (ROOT / "docs/images/icon.svg").read_bytes()
 
 
 @each_example
 @pytest.mark.parametrize("version", VERSIONS)
 def test_kubernetes_takes_every_object(file: Path, version: str) -> None:
     for item in manifests(values_of(file)):
-        if not is_other(item):
+        if not is_defined(item):
             kubernetes.validate(item, version, strict=True)
 
 
@@ -55,6 +55,34 @@ def test_the_validator_refuses_what_is_misspelt() -> None:
 
     with pytest.raises(kubernetes.ValidationError):
         kubernetes.validate(item, VERSIONS[0], strict=True)
+
+
+@each_example
+def test_operators_take_every_object_of_theirs(file: Path) -> None:
+    found = [item for item in manifests(values_of(file)) if is_defined(item)]
+
+    assert {item["metadata"]["name"]: faults(item) for item in found if faults(item)} == {}
+
+
+def test_the_examples_make_objects_of_every_operator_the_chart_knows() -> None:
+    found = {item["kind"] for file in EXAMPLES for item in manifests(values_of(file)) if is_defined(item)}
+
+    assert found == {"HTTPRoute", "ServiceMonitor", "PodMonitor", "Cluster", "Pooler", "ScheduledBackup"}
+
+
+@pytest.mark.parametrize("file", sorted(ROOT.glob("k8s/examples/*.yaml")), ids=lambda file: file.stem)
+def test_operators_take_the_examples_beside_the_chart(file: Path) -> None:
+    for item in yaml.safe_load_all(file.read_text(encoding="utf-8")):
+        assert is_defined(item)
+        assert faults(item) == []
+
+
+def test_a_definition_refuses_what_is_misspelt_or_of_another_kind() -> None:
+    pooler = one(manifests(example("cloudnative-pg")), "Pooler", "signet-postgres-pooler")
+    pooler["spec"]["pgbouncer"]["poolmode"] = "transaction"
+    pooler["spec"]["instances"] = "two"
+
+    assert [text.partition(":")[0] for text in faults(pooler)] == ["spec.instances", "spec.pgbouncer"]
 
 
 @each_example

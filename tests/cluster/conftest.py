@@ -1,4 +1,4 @@
-"""One release with default values, on which most is tried; each run has a namespace of its own."""
+"""One release with default values, on which most is tried, and stores for others; each run has its own namespaces."""
 
 import secrets
 from collections.abc import Iterator
@@ -7,6 +7,17 @@ from dataclasses import dataclass
 import pytest
 
 from tests.kit.cluster import Cluster, namespace
+
+# The grace is short so that a rollout is; several releases are there at once, and a node may be small.
+SHORT = ("--set", "settings.shutdown_timeout=5s", "--set", "resources.requests.cpu=50m")
+QUICK = (*SHORT, "--set", "replicaCount=1")
+EXTERNAL = (
+    *QUICK,
+    "--set", "postgres.mode=external",
+    "--set", "postgres.external.existingSecret=addresses",
+    "--set", "redis.mode=external",
+    "--set", "redis.external.existingSecret=addresses",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -27,3 +38,19 @@ def cluster() -> Iterator[Cluster]:
 def release(cluster: Cluster) -> Release:
     """Installed with default values, but for the image."""
     return Release(cluster, cluster.install("signet"))
+
+
+@pytest.fixture(scope="session")
+def others() -> Iterator[Cluster]:
+    """A namespace with stores that no release on trial has made, and a Secret with their addresses."""
+    with namespace(f"signet-modes-{secrets.token_hex(3)}") as own:
+        own.install("stores", *QUICK, "--set", "networkPolicy.enabled=false")
+        made = {key: own.secret("stores-signet", f"{key}-password") for key in ("postgres", "redis")}
+        own.kubectl(
+            "create", "secret", "generic", "addresses",
+            f"--from-literal=database-url=postgresql://signet:{made['postgres']}@stores-signet-postgres/signet",
+            f"--from-literal=redis-url=redis://signet:{made['redis']}@stores-signet-redis:6379/0",
+            f"--from-literal=secret-keys={own.secret('stores-signet', 'secret-keys')}",
+            f"--from-literal=admin-password={own.secret('stores-signet', 'admin-password')}",
+        )  # fmt: skip
+        yield own

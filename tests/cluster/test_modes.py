@@ -1,7 +1,6 @@
 """The chart's other ways: every example before a real API server; hooks, init containers and stores of one's own."""
 
 import json
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
@@ -9,23 +8,16 @@ from time import monotonic
 import pytest
 import yaml
 
-from tests.kit.cluster import Cluster, namespace
-from tests.kit.rendering import EXAMPLES, manifests
+from tests.cluster.conftest import EXTERNAL
+from tests.kit.cluster import Cluster
+from tests.kit.definitions import DEFINITIONS
+from tests.kit.programs import ROOT
+from tests.kit.rendering import EXAMPLES, Manifest, example, manifests, one
 from tests.kit.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
-# Objects of operators are taken where their definitions are installed, and left out elsewhere.
-KUBERNETES = {"v1", "apps/v1", "batch/v1", "policy/v1", "autoscaling/v2", "networking.k8s.io/v1"}
-QUICK = ("--set", "settings.shutdown_timeout=5s", "--set", "replicaCount=1")
-EXTERNAL = (
-    *QUICK,
-    "--set", "postgres.mode=external",
-    "--set", "postgres.external.existingSecret=addresses",
-    "--set", "redis.mode=external",
-    "--set", "redis.external.existingSecret=addresses",
-)  # fmt: skip
-
+BESIDE = sorted((ROOT / "k8s/examples").glob("*.yaml"))
 SCALED = (
     "--set", "settings.workers=2",
     "--set", "settings.database_pool=5",
@@ -38,36 +30,57 @@ SCALED = (
 
 
 @pytest.fixture(scope="module")
-def others() -> Iterator[Cluster]:
-    """A namespace with stores that no release on trial has made, and a Secret with their addresses."""
-    with namespace(f"signet-modes-{secrets.token_hex(3)}") as own:
-        own.install("stores", *QUICK, "--set", "networkPolicy.enabled=false")
-        made = {key: own.secret("stores-signet", f"{key}-password") for key in ("postgres", "redis")}
-        own.kubectl(
-            "create", "secret", "generic", "addresses",
-            f"--from-literal=database-url=postgresql://signet:{made['postgres']}@stores-signet-postgres/signet",
-            f"--from-literal=redis-url=redis://signet:{made['redis']}@stores-signet-redis:6379/0",
-            f"--from-literal=secret-keys={own.secret('stores-signet', 'secret-keys')}",
-            f"--from-literal=admin-password={own.secret('stores-signet', 'admin-password')}",
-        )  # fmt: skip
-        yield own
+def definitions(others: Cluster) -> Iterator[None]:
+    """What operators define, where the cluster does not have it already; the operators themselves need not be there."""
+    there = set(others.kubectl("get", "customresourcedefinitions", "--output", "name").split())
+    wanted = {file: f"customresourcedefinition.apiextensions.k8s.io/{crd_name(file)}" for file in DEFINITIONS}
+    brought = {file: name for file, name in wanted.items() if name not in there}
+    for file in brought:
+        others.kubectl("create", "--filename", str(file))
+    others.kubectl("wait", *wanted.values(), "--for=condition=Established", "--timeout=60s")
+    yield
+    if brought:
+        others.kubectl("delete", *brought.values())
 
 
-@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem.removesuffix("-values"))
-def test_the_api_server_takes_every_example(others: Cluster, file: Path) -> None:
-    found = manifests(yaml.safe_load(file.read_text(encoding="utf-8")))
-    core = [item for item in found if item["apiVersion"] in KUBERNETES]
-    for item in core:
-        item["metadata"]["namespace"] = others.namespace
+def crd_name(file: Path) -> str:
+    return str(json.loads(file.read_text(encoding="utf-8"))["metadata"]["name"])
 
-    said = others.attempt(
-        "kubectl", "apply", "--dry-run=server", "--filename", "-",
-        given=json.dumps({"apiVersion": "v1", "kind": "List", "items": core}),
+
+def dry_run(cluster: Cluster, items: list[Manifest]) -> None:
+    """Have the API server judge objects as if they came into our namespace: schemas, CEL rules, Pod Security."""
+    for item in items:
+        item["metadata"]["namespace"] = cluster.namespace
+    said = cluster.attempt(
+        "kubectl", "apply", "--dry-run=server", "--validate=strict", "--filename", "-",
+        given=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}),
     )  # fmt: skip
 
     assert said.returncode == 0, said.stderr
+    assert len(said.stdout.splitlines()) == len(items)
     # Pod Security speaks of pods that Deployments and Jobs would make as a warning.
     assert "would violate PodSecurity" not in said.stderr
+
+
+@pytest.mark.usefixtures("definitions")
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem.removesuffix("-values"))
+def test_the_api_server_takes_every_example(others: Cluster, file: Path) -> None:
+    dry_run(others, manifests(yaml.safe_load(file.read_text(encoding="utf-8"))))
+
+
+@pytest.mark.usefixtures("definitions")
+@pytest.mark.parametrize("file", BESIDE, ids=lambda file: file.stem)
+def test_the_api_server_takes_the_examples_beside_the_chart(others: Cluster, file: Path) -> None:
+    dry_run(others, list(yaml.safe_load_all(file.read_text(encoding="utf-8"))))
+
+
+@pytest.mark.usefixtures("definitions")
+def test_the_api_server_refuses_what_a_definition_forbids(others: Cluster) -> None:
+    found = manifests(example("gateway"))
+    one(found, "HTTPRoute")["spec"]["rules"][0]["backendRefs"][0]["prt"] = 80
+
+    with pytest.raises(AssertionError, match="unknown field"):
+        dry_run(others, found)
 
 
 @pytest.mark.parametrize("mode", ["hook", "initContainer"])
@@ -87,3 +100,4 @@ def test_two_workers_an_autoscaler_and_a_name_of_ones_own_work(others: Cluster) 
 
     assert "all is well" in others.helm("test", "scaled", "--logs")
     until(lambda: bool(others.get("hpa")[0]["status"].get("currentMetrics")), monotonic() + 90)
+    others.helm("uninstall", "scaled", "--wait")

@@ -136,23 +136,6 @@ def test_secrets_and_pods_stay_when_nothing_has_changed(release: Release) -> Non
     ]
 
 
-def test_a_migration_whose_pod_is_killed_runs_again(release: Release) -> None:
-    cluster = release.cluster
-    job = cluster.pods("migrate")[0]["metadata"]["labels"]["job-name"]
-    manifest = json.loads(cluster.kubectl("get", "job", job, "--output", "json"))
-    spec = manifest["spec"]
-    for made in ("selector", "manualSelector"):
-        spec.pop(made, None)
-    spec["template"]["metadata"].pop("creationTimestamp", None)
-    labels = {k: v for k, v in spec["template"]["metadata"]["labels"].items() if k.startswith("app.kubernetes.io")}
-    spec["template"]["metadata"]["labels"] = labels
-    again = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "once-more"}, "spec": spec}
-
-    cluster.kubectl("apply", "--filename", "-", given=json.dumps(again))
-    cluster.kubectl("delete", "pod", "--selector", "job-name=once-more", "--grace-period=0", "--force", "--wait=false")
-    cluster.kubectl("wait", "job/once-more", "--for=condition=Complete", "--timeout=120s")
-
-
 def test_a_release_that_goes_leaves_its_data_and_secrets_to_the_next(visitor: Cluster) -> None:
     password = visitor.secret("signet", "admin-password")
     _, token = sign_in(visitor, ADMIN, password)

@@ -18,6 +18,8 @@ from tests.kit.waiting import until
 EDITED = "service/web/problems.py"
 BEFORE, AFTER = "There is nothing here.", "There was an edit here."
 SECONDS = 30.0
+# How bytecode says that it is valid whatever its source (PEP 552).
+UNCHECKED = b"\x01\0\0\0"
 
 
 @pytest.fixture
@@ -64,6 +66,18 @@ def test_a_saved_file_is_served(developing: Image, stores: Addresses) -> None:
 
         print(f"the edit was served {monotonic() - saved:.1f} s after it was saved")
         assert container.inside("id", "-u").strip() == "10001"
+
+
+def test_the_bytecode_of_packages_never_goes_by_times(developing: Image) -> None:
+    """A builder may set those; each start would compile everything anew, in memory."""
+    compiled = {
+        path: content[4:8]
+        for path, content in developing.files.items()
+        if path.startswith("/opt/signet/") and path.endswith(".pyc")
+    }
+
+    assert len(compiled) > 1000
+    assert {path for path, flags in compiled.items() if flags != UNCHECKED} == set()
 
 
 def test_other_commands_need_nothing_that_may_be_written(developing: Image, stores: Addresses) -> None:

@@ -58,21 +58,22 @@ class Cluster:
     def helm(self, verb: str, *words: str, seconds: float = 400) -> str:
         return self.run("helm", verb, *words, "--namespace", self.namespace, seconds=seconds)
 
-    def install(self, release: str, *words: str, verb: str = "install", image: str = "") -> float:
-        """Install or upgrade and wait; the seconds it took."""
+    def install(self, release: str, *words: str, verb: str = "install", image: str = "", waiting: bool = True) -> float:
+        """Install or upgrade and, unless told otherwise, wait; the seconds it took."""
         repository, _, tag = (image or self.image).rpartition(":")
         started = monotonic()
         chosen = ("--set", f"image.repository={repository}", "--set", f"image.tag={tag}")
-        self.helm(verb, release, str(CHART), *chosen, *words, "--wait", "--timeout", "5m")
+        until_ready = ("--wait", "--timeout", "5m") if waiting else ()
+        self.helm(verb, release, str(CHART), *chosen, *words, *until_ready)
         return monotonic() - started
 
     def get(self, *words: str) -> list[Manifest]:
         found: list[Manifest] = json.loads(self.kubectl("get", *words, "--output", "json"))["items"]
         return found
 
-    def pods(self, component: str) -> list[Manifest]:
+    def pods(self, component: str, release: str = "signet") -> list[Manifest]:
         found = self.get(
-            "pods", "--selector", f"app.kubernetes.io/instance=signet,app.kubernetes.io/component={component}"
+            "pods", "--selector", f"app.kubernetes.io/instance={release},app.kubernetes.io/component={component}"
         )
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 

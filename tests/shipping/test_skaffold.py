@@ -1,16 +1,22 @@
 """skaffold.yaml: every profile is whole, and agrees with the Dockerfile and the settings."""
 
+import json
 import re
 import shutil
+from pathlib import Path
 from typing import Any
 
+import kubernetes_validate.utils as kubernetes
 import pytest
+import yaml
 
 from tests.kit.programs import ROOT
 from tests.shipping.reading import VALUES, default, read_yaml, said, setting_names, tool
 
 CONFIG = read_yaml("skaffold.yaml")
 PROFILES: dict[str, dict[str, Any]] = {profile["name"]: profile for profile in CONFIG["profiles"]}
+# Those that deploy the image that ships; each says how.
+SHIPPING = sorted(set(PROFILES) - {"buildah", "render"})
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 STAGES = set(re.findall(r"^FROM \S+ AS (\S+)$", DOCKERFILE, flags=re.MULTILINE))
 QUIETLY = {"SKAFFOLD_UPDATE_CHECK": "false", "SKAFFOLD_INTERACTIVE": "false"}
@@ -45,15 +51,47 @@ def test_skaffold_reads_every_profile(skaffold: str, profiles: str | None) -> No
     assert done.returncode == 0, said(done)
 
 
+@pytest.mark.parametrize("profile", SHIPPING)
+def test_no_image_is_taken_from_the_cache_for_the_other(skaffold: str, profile: str) -> None:
+    """Skaffold remembers an image by how it is built and by the files it says it is built of."""
+    built = []
+    for chosen in ("buildah", f"{profile},buildah"):
+        done = tool(skaffold, "diagnose", "--yaml-only", "--profile", chosen, **QUIETLY)
+        (artifact,) = yaml.safe_load(done.stdout)["build"]["artifacts"]
+        built.append(artifact["custom"])
+    developing, shipping = built
+
+    assert developing != shipping
+    assert {"Dockerfile", "service/**"} <= set(shipping["dependencies"]["paths"])
+
+
+@pytest.mark.parametrize("profile", [None, "debug", "prod", "e2e", "load", "prod,buildah"])
+def test_every_profile_renders_what_kubernetes_takes(skaffold: str, tmp_path: Path, profile: str | None) -> None:
+    """Without a cluster, and with an image that somebody has built before."""
+    if shutil.which("helm") is None:
+        pytest.skip("helm is not installed here, and skaffold renders the chart with it")
+    built, image = tmp_path / "built.json", "registry.example/signet:1.0"
+    built.write_text(json.dumps({"builds": [{"imageName": "signet", "tag": image}]}), encoding="utf-8")
+    words = ["render", f"--build-artifacts={built}", "--digest-source=tag", "--offline=true"]
+    chosen = [] if profile is None else ["--profile", profile]
+
+    done = tool(skaffold, *words, *chosen, **QUIETLY, KUBECONFIG=str(tmp_path / "none"))
+
+    assert done.returncode == 0, said(done)
+    found = list(yaml.safe_load_all(done.stdout))
+    for item in found:
+        kubernetes.validate(item, "1.33", strict=True)
+    (deployment,) = [item for item in found if item["kind"] == "Deployment"]
+    assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == image
+
+
 def test_there_is_a_profile_for_each_use() -> None:
-    assert set(PROFILES) == {"debug", "prod", "e2e", "load", "buildah"}
+    assert set(PROFILES) == {"debug", "prod", "e2e", "load", "buildah", "render"}
 
 
 def test_it_builds_stages_that_the_dockerfile_has() -> None:
     (artifact,) = CONFIG["build"]["artifacts"]
-    chosen = {artifact["docker"]["target"]} | {
-        patched(name, "/build/artifacts/0/docker/target") for name in PROFILES if name != "buildah"
-    }
+    chosen = {artifact["docker"]["target"]} | {patched(name, "/build/artifacts/0/docker/target") for name in SHIPPING}
 
     assert chosen == {"dev", "service"}
     assert chosen <= STAGES
@@ -62,7 +100,7 @@ def test_it_builds_stages_that_the_dockerfile_has() -> None:
 def test_the_two_images_never_have_the_same_tag() -> None:
     """They are made of the same files, and a node that has one would not fetch the other."""
     developing = CONFIG["build"]["tagPolicy"]["customTemplate"]["template"]
-    shipping = {patched(name, "/build/tagPolicy/customTemplate/template") for name in PROFILES if name != "buildah"}
+    shipping = {patched(name, "/build/tagPolicy/customTemplate/template") for name in SHIPPING}
     command = patched("buildah", "/build/artifacts/0/custom")["buildCommand"]
 
     assert (developing, shipping) == ("{{.INPUT}}-dev", {"{{.INPUT}}"})
@@ -90,7 +128,7 @@ def test_buildah_watches_what_reaches_a_build() -> None:
     custom = patched("buildah", "/build/artifacts/0/custom")
     watched = {path.removesuffix("/**") for path in custom["dependencies"]["paths"]}
 
-    assert watched == reaching | {"Dockerfile", ".dockerignore", "local/image.sh"}
+    assert watched == reaching | {"Dockerfile", ".dockerignore", "local/image.sh", "local/skaffold/dev.yaml"}
     assert [path for path in watched if not (ROOT / path).exists()] == []
     assert {path.removesuffix("/**") for path in custom["dependencies"]["ignore"]} == {
         line for line in ignored if line.startswith("**")
@@ -106,7 +144,7 @@ def test_its_ports_are_those_of_the_service() -> None:
 def test_its_values_are_files_and_every_file_is_used() -> None:
     (release,) = CONFIG["deploy"]["helm"]["releases"]
     used = {*release["valuesFiles"]}
-    for name in set(PROFILES) - {"buildah"}:
+    for name in SHIPPING:
         used |= {*patched(name, "/deploy/helm/releases/0/valuesFiles")}
 
     assert used == {str(path.relative_to(ROOT)) for path in VALUES}

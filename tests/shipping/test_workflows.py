@@ -124,6 +124,13 @@ def test_a_release_is_signed_and_says_what_is_in_it() -> None:
     assert text.count("cosign sign --yes") == 2
 
 
+def test_the_image_that_is_released_is_the_one_the_chart_names() -> None:
+    image = read_yaml("charts/signet/values.yaml")["image"]["repository"]
+
+    assert f"cosign verify {image}:" in (ROOT / "docs/image.md").read_text(encoding="utf-8")
+    assert f"repository: {image}$" in (ROOT / ".github/workflows/release.yml").read_text(encoding="utf-8")
+
+
 def test_dependabot_reads_its_file() -> None:
     done = tool("check-jsonschema", "--builtin-schema", "vendor.dependabot", ".github/dependabot.yml")
 
