@@ -1,8 +1,8 @@
 """The service level objectives, and the Prometheus rules that follow from them: `charts/signet/rules/slos.yaml`.
 
-Every objective is a share of good events in 30 days. Two rates are recorded for it, events and errors over five minutes;
-everything longer is a sum of these, so that three days cost no more to ask for than an hour, and a busy minute counts
-for more than a quiet one.
+Every objective is a share of good events in 30 days. Two rates are recorded for it, events and errors over five
+minutes; everything longer is a sum of these, so that three days cost little more to ask for than an hour, and a busy
+minute counts for more than a quiet one.
 """
 
 from dataclasses import dataclass
