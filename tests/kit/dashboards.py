@@ -15,6 +15,8 @@ CHOSEN = {"$namespace": ".*", "$release": ".*", "$pod": ".*"}
 _WORDS_OF_PROMQL = re.compile(
     r"\{[^}]*\}|\[[^\]]*\]|\b(?:by|on|ignoring|group_left|group_right|without)\s*\([^)]*\)|\"[^\"]*\""
 )
+_SELECTOR = re.compile(r"([a-zA-Z_][a-zA-Z0-9_:]*)\{([^}]*)\}")
+_MATCHER = re.compile(r'([a-z_]+)\s*(=~|!~|!=|=)\s*"([^"]*)"')
 _NAME = re.compile(r"\b(?:[a-z][a-z0-9]*_[a-z0-9_]+|signet:[a-z0-9_:]+|up|ALERTS)\b(?!\s*\()")
 
 
@@ -64,3 +66,9 @@ def asked(expression: str, interval: str = "5m") -> str:
 def metrics_in(expression: str) -> set[str]:
     """Names of all series that an expression asks for."""
     return set(_NAME.findall(_WORDS_OF_PROMQL.sub(" ", expression)))
+
+
+def selectors_in(expression: str) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
+    """Each series name with its matchers: (label, operator, value)."""
+    for name, matchers in _SELECTOR.findall(expression):
+        yield name, _MATCHER.findall(matchers)
