@@ -15,7 +15,7 @@ CHOSEN = {"$namespace": ".*", "$release": ".*", "$pod": ".*"}
 _WORDS_OF_PROMQL = re.compile(
     r"\{[^}]*\}|\[[^\]]*\]|\b(?:by|on|ignoring|group_left|group_right|without)\s*\([^)]*\)|\"[^\"]*\""
 )
-_SELECTOR = re.compile(r"([a-zA-Z_][a-zA-Z0-9_:]*)\{([^}]*)\}")
+SELECTOR = re.compile(r"([a-zA-Z_][a-zA-Z0-9_:]*)\{([^}]*)\}")
 _MATCHER = re.compile(r'([a-z_]+)\s*(=~|!~|!=|=)\s*"([^"]*)"')
 _NAME = re.compile(r"\b(?:[a-z][a-z0-9]*_[a-z0-9_]+|signet:[a-z0-9_:]+|up|ALERTS)\b(?!\s*\()")
 
@@ -70,5 +70,5 @@ def metrics_in(expression: str) -> set[str]:
 
 def selectors_in(expression: str) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
     """Each series name with its matchers: (label, operator, value)."""
-    for name, matchers in _SELECTOR.findall(expression):
+    for name, matchers in SELECTOR.findall(expression):
         yield name, _MATCHER.findall(matchers)
