@@ -23,7 +23,7 @@ LOCK = $(IN_VENV) uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-header $(LOCK_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-cluster check prove bench bench-revocation image test-image chart lock clean install-local \
+.PHONY: help up test test-cluster check prove bench bench-revocation image test-image chart dashboards lock clean install-local \
 	install-development python
 
 help: ## List what make can do
@@ -70,6 +70,9 @@ test-image: install-development image ## Build the image, list what is in it and
 chart: install-development ## Write anew what follows from the chart: schema, table of values, k8s/base, goldens
 	@.venv/bin/python charts/generate.py
 	@$(IN_VENV) tests.charts.goldens
+
+dashboards: install-development ## Write the dashboards in charts/signet/dashboards anew
+	@$(IN_VENV) charts.dashboards
 
 lock: install-development ## Lock the dependencies anew after a change of requirements/*.in
 	@$(LOCK) requirements/service.in --output-file requirements/service.txt

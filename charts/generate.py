@@ -1,4 +1,4 @@
-"""Write what follows from other files: the chart's schema, its table of values, and the manifests in k8s/base.
+"""Write what follows from other files: the chart's schema, table of values and objectives, the manifests in k8s/base.
 
 python charts/generate.py            writes them (`make chart`)
 python charts/generate.py FOLDER     writes them below FOLDER, for the test that compares
@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from charts.slos import rules  # noqa: E402
 from service.settings import Settings  # noqa: E402
 
 CHART = ROOT / "charts/signet"
@@ -76,6 +77,7 @@ RULES: dict[str, dict[str, Any]] = {
     "postgres.bundled.resources": OPEN,
     "postgres.cloudnativePg.resources": OPEN,
     "redis.bundled.resources": OPEN,
+    "metrics.dashboards.labels": OPEN,
     "extraObjects": {"type": "array", "items": {"type": ["object", "string"]}},
 }
 KINDS = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
@@ -185,6 +187,7 @@ def main() -> None:
     written = {
         "charts/signet/values.schema.json": json.dumps(schema(), indent=2) + "\n",
         "charts/signet/README.md": readme(),
+        "charts/signet/rules/slos.yaml": rules(),
         "k8s/base/signet.yaml": "",
     }
     for name, text in written.items():

@@ -16,7 +16,7 @@ WAYS: dict[str, Manifest] = {
         "existingSecret": "given",
         "httpRoute": {"enabled": True, "parentRefs": [{"name": "door"}]},
         "ingress": {"enabled": True, "hosts": ["a.example.com"]},
-        "metrics": {"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}},
+        "metrics": {part: {"enabled": True} for part in ("serviceMonitor", "podMonitor", "rules", "dashboards")},
         "tracing": {"endpoint": "http://collector:4318"},
         "redis": {"external": {"existingSecret": "stores"}},
     },
@@ -65,6 +65,7 @@ BECOMES: dict[str, Any] = {
         for name in ("allowedClients", "allowedScrapers", "dns", "externalPostgres", "externalRedis", "collector")
     },
     "networkPolicy.dnsPorts": [5300],
+    "metrics.rules.disabled": ["SignetSpansDropped"],
     "podDisruptionBudget.maxUnavailable": "50%",
     "strategy.maxUnavailable": 1,
     "strategy.maxSurge": 2,

@@ -1,0 +1,177 @@
+"""Is there enough of everything that is pooled? Use, saturation and errors of connections, threads and the loop."""
+
+from charts.dashboards.parts import (
+    BESIDE,
+    ORANGE,
+    RED,
+    Board,
+    Query,
+    graph,
+    percentile,
+    percentiles,
+    rate,
+    series,
+    share,
+    total,
+)
+
+STATEMENTS = "signet_database_statement_duration_seconds"
+
+BOARD = Board(
+    "pools",
+    "Pools",
+    "Use, saturation and errors: database connections, statements, Redis, hashing threads, the event loop.",
+    {
+        "Database connections": [
+            graph(
+                "Connections in use by pod, share",
+                "percentunit",
+                "At 100 % the next request waits.",
+                share(total("signet_database_pool_in_use"), total("signet_database_pool_size")),
+                steps=((0.8, ORANGE), (1, RED)),
+                runbook="SignetPoolWaiting",
+            ),
+            graph(
+                "Requests that wait for a connection, by pod",
+                "short",
+                "A moment's queue is normal in a burst.",
+                total("signet_database_pool_waiting"),
+                runbook="SignetPoolWaiting",
+            ),
+            graph(
+                "Waited in vain by pod, per second",
+                "ops",
+                "Past SIGNET_DATABASE_WAIT; each is a 503.",
+                rate("signet_database_pool_timeouts_total", "pod"),
+                steps=((0.1, RED),),
+                runbook="SignetPoolWaiting",
+            ),
+            graph(
+                "Time a request waits for a connection, p50 p95 p99",
+                "s",
+                "Every checkout counts, also those that need not wait.",
+                *percentiles("signet_database_pool_wait_seconds"),
+                steps=((0.1, ORANGE), (0.3, RED)),
+                runbook="SignetPoolWaiting",
+                width=12,
+            ),
+            graph(
+                "Connections of all replicas against what Postgres has",
+                "short",
+                "Pool sizes of every replica with one more for changes each, and max_connections from its exporter.",
+                Query(f"sum({series('signet_database_pool_size')}) + count({series('signet_build_info')})", "may open"),
+                Query(f"sum({series('signet_database_pool_in_use')})", "in use"),
+                Query(f"max({series('pg_settings_max_connections', place=BESIDE)})", "max_connections"),
+                width=12,
+            ),
+        ],
+        "Statements": [
+            graph(
+                "Connections kept busy by statement",
+                "short",
+                "How many connections each statement takes on average: its rate times its time. The ten dearest.",
+                Query(
+                    f"topk(10, sum by (statement) (rate({series(f'{STATEMENTS}_sum')}[$__rate_interval])))",
+                    "{{statement}}",
+                ),
+                is_stacked=True,
+            ),
+            graph(
+                "Time of a statement, p99",
+                "s",
+                "The ten slowest.",
+                Query(f"topk(10, {percentile(99, STATEMENTS, 'statement').expression})", "{{statement}} p99"),
+                runbook="SignetLatencyBudgetBurn",
+            ),
+            graph(
+                "Statements by name, per second",
+                "ops",
+                "The ten most frequent.",
+                Query(f"topk(10, {rate(f'{STATEMENTS}_count', 'statement').expression})", "{{statement}}"),
+            ),
+            graph(
+                "Statements for each request",
+                "short",
+                "Falls as caches warm; a step upwards is a cache that no longer helps, or a new build.",
+                Query(
+                    f"{rate(f'{STATEMENTS}_count').expression}\n/ ({rate('http_requests_total').expression} > 0)",
+                    "statements",
+                ),
+                width=12,
+            ),
+            graph(
+                "Errors of Postgres by kind, per second",
+                "ops",
+                "`conflict` is the database settling a race, and normal in small numbers.",
+                rate("signet_database_errors_total", "kind"),
+                runbook="SignetDatabaseErrors",
+                width=12,
+            ),
+        ],
+        "Redis": [
+            graph(
+                "Commands at once by pod, share of those allowed",
+                "percentunit",
+                "At 100 % the next one waits.",
+                share(total("signet_redis_pool_in_use"), total("signet_redis_pool_size")),
+                steps=((0.8, ORANGE), (1, RED)),
+            ),
+            graph(
+                "Redis commands by outcome, per second",
+                "ops",
+                "`not_asked` are those that the open breaker spared.",
+                rate("signet_redis_commands_total", "outcome"),
+                is_stacked=True,
+                runbook="SignetStoreBreakerOpen",
+            ),
+            graph(
+                "Time of a Redis command, p50 p95 p99",
+                "s",
+                "SIGNET_REDIS_TIMEOUT ends it.",
+                *percentiles("signet_redis_command_duration_seconds"),
+                steps=((0.1, RED),),
+                runbook="SignetStoreBreakerOpen",
+            ),
+            graph(
+                "Redis not asked, by pod",
+                "short",
+                "1 while the breaker is open.",
+                Query(f"max by (pod) ({series('signet_redis_breaker_open')})", "{{pod}}"),
+                steps=((1, RED),),
+                runbook="SignetStoreBreakerOpen",
+                width=12,
+            ),
+            graph(
+                "Breaker opened by pod, per second",
+                "ops",
+                "Again and again: Redis is flapping, or too slow for its deadline.",
+                rate("signet_redis_breaker_opened_total", "pod"),
+                runbook="SignetStoreBreakerOpen",
+                width=12,
+            ),
+        ],
+        "Loop and threads": [
+            graph(
+                "Event loop late by pod, p99",
+                "s",
+                "What every request of that replica waits in addition.",
+                percentile(99, "signet_event_loop_lag_seconds", "pod"),
+                steps=((0.1, RED),),
+                runbook="SignetEventLoopLag",
+                width=12,
+            ),
+            graph(
+                "Hashing threads in use by pod, share",
+                "percentunit",
+                "More on the dashboard of sign-ins.",
+                share(
+                    rate("signet_hash_duration_seconds_sum", "pod"),
+                    total("signet_hash_threads"),
+                ),
+                steps=((0.7, ORANGE), (0.9, RED)),
+                runbook="SignetHashQueue",
+                width=12,
+            ),
+        ],
+    },
+)

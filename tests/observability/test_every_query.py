@@ -1,0 +1,114 @@
+"""Every query of every dashboard and rule, asked of a real Prometheus that watches the running service."""
+
+import asyncio
+import shutil
+from collections.abc import Iterable
+
+import asyncpg
+import pytest
+
+from charts.slos import OBJECTIVES
+from tests.kit.dashboards import SELECTOR, ShippedPanel, asked, metrics_in, panels
+from tests.kit.environment import Addresses
+from tests.kit.prometheus import rules
+from tests.kit.waiting import eventually
+from tests.observability.conftest import Watched
+from tests.observability.everything import around
+
+pytestmark = [pytest.mark.prove, pytest.mark.timeout(180)]
+
+SEEN_WITHIN = 20.0
+ROUNDS = 3
+# What brings data to a query that has none after an ordinary day: the event, and the test that makes it.
+EVENTS = {
+    'status=~"5..': ("a 5xx", "test_faults.py::test_postgres_goes_away"),
+    "ALERTS": ("a fault", "test_faults.py::test_postgres_goes_away"),
+    "locust_": ("a load test with locust_exporter", "loadtests/"),
+}
+EXPORTERS = {"pg_": "postgres-exporter", "redis_": "redis-exporter"}
+
+
+@pytest.fixture(scope="module")
+async def busy(watched: Watched, stores: Addresses) -> Watched:
+    """Let people use the service until Prometheus has seen some of everything."""
+    database = await asyncpg.connect(stores.database_url)
+    for _ in range(ROUNDS):
+        await asyncio.gather(*(around(*watched.replicas, database) for _ in range(2)))
+        await asyncio.sleep(1)
+    await database.close()
+
+    async def is_seen(objective: str) -> bool:
+        return bool(await watched.prometheus.ask(f'signet:slo_budget_remaining:ratio{{slo="{objective}"}}'))
+
+    for objective in OBJECTIVES:
+        await eventually(is_seen, objective.name, within=SEEN_WITHIN)
+    return watched
+
+
+async def test_every_panel_shows_something(busy: Watched) -> None:
+    asking = [panel for panel in panels() if not _is_of(panel, EXPORTERS)]
+
+    assert await _empty(busy, asking) == []
+
+
+@pytest.mark.parametrize("exporter", EXPORTERS)
+async def test_every_panel_of_an_exporter_shows_something(busy: Watched, exporter: str) -> None:
+    job = EXPORTERS[exporter]
+    if shutil.which(f"prometheus-{job}") is None:
+        pytest.skip(f"prometheus-{job} is not installed; Debian and Ubuntu have a package of that name")
+
+    assert await _empty(busy, [panel for panel in panels() if _is_of(panel, [exporter])]) == []
+
+
+async def test_every_rule_reads_something(busy: Watched) -> None:
+    """An alert's condition is false on a good day; what it compares has to be there all the same."""
+    empty = {
+        f"{rule.get('alert') or rule['record']}: {name}{{{matchers}}}"
+        for rule in rules()
+        for name, matchers in SELECTOR.findall(rule["expr"])
+        if not _waits_for_an_event(f"{name}{{{matchers}}}") and not await busy.prometheus.ask(f"{name}{{{matchers}}}")
+    }
+
+    assert empty == set()
+
+
+async def _empty(busy: Watched, asking: list[ShippedPanel]) -> list[str]:
+    return [
+        f"{panel.place}: {expression}"
+        for panel in asking
+        for expression in panel.expressions
+        if not _waits_for_an_event(expression) and not await busy.prometheus.ask(asked(expression, "30s"))
+    ]
+
+
+def _is_of(panel: ShippedPanel, exporters: Iterable[str]) -> bool:
+    return any(name.startswith(tuple(exporters)) for text in panel.expressions for name in metrics_in(text))
+
+
+def _waits_for_an_event(expression: str) -> bool:
+    return any(sign in expression for sign in EVENTS)
+
+
+async def test_what_people_did_is_what_was_counted(busy: Watched) -> None:
+    """A query that shows a line at 0 has data, too; so these have to have moved."""
+    for moved in (
+        'signet_sign_ins_total{outcome="signed_in"}',
+        'signet_sign_ins_total{reason="credentials_wrong"}',
+        *(
+            f'signet_refreshes_total{{outcome="{outcome}"}}'
+            for outcome in ("rotated", "repeated", "replayed", "garbage")
+        ),
+        *(f'signet_cache_reads_total{{tier="{tier}"}}' for tier in ("near", "shared", "postgres")),
+        'signet_changes_seen_total{way="redis"}',
+        'signet_sessions_ended_total{cause="replay"}',
+        "signet_limits_refused_total",
+        "signet_changes_lag_seconds_count",
+        "signet_hash_duration_seconds_count",
+        "signet_database_pool_wait_seconds_count",
+        "signet_cache_load_duration_seconds_count",
+        "signet_redis_command_duration_seconds_count",
+        "signet_event_loop_lag_seconds_count",
+        'signet_trace_spans_total{outcome="exported"}',
+        'http_requests_total{handler="/v1/verify", status="401"}',
+    ):
+        assert await busy.prometheus.value(f"sum({moved})") > 0, moved
