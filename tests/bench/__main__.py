@@ -1,13 +1,15 @@
-"""python -m tests.bench: prints ratios; exit 1 when the hot path costs too much or sign-in tells who exists."""
+"""python -m tests.bench: what requests cost, as ratios, into docs/performance.md; exit 1 when a promise is missed.
+
+It looks at three things in one run: the cost of each request beside others' servers, whether sign-in tells who exists,
+and how long reads take beside a login storm.
+"""
 
 import asyncio
-import platform
 import sys
 import tempfile
 from pathlib import Path
 
-from tests.bench import hot_path, storm, timing
-from tests.bench.measuring import Subject
+from tests.bench import page, starting, storm, table, timing
 from tests.kit.environment import addresses
 
 
@@ -17,28 +19,18 @@ def main() -> int:
         path.chmod(0o755)
         with addresses(path / "stores", "bench") as stores:
             stores.migrate()
-            subjects = asyncio.run(hot_path.compare(stores, path))
-            print_table(subjects)
-            print("\nSign-in with a known address less sign-in with an unknown one, 99 % interval:\n")
+            costs = asyncio.run(table.compare(stores, path))
+            print(costs)
+            started = asyncio.run(starting.measure(stores, path))
+            print(f"\n{started}\n\nSign-in with a known address less one with an unknown one, 99 % interval:\n")
             differences = asyncio.run(timing.compare(stores, path))
-            for difference in differences:
-                print(difference)
-            print("\nA login storm on one worker:\n")
+            print("\n".join(map(str, differences)))
             stormed = asyncio.run(storm.storm(stores, path))
-            print(stormed)
-    ratios = [subject.median / subjects[0].median for subject in subjects[1:]]
+            print(f"\nA login storm on one worker:\n\n{stormed}")
+    page.write("requests", "What a request costs", f"{costs}\n\n{started}\n\nBeside a login storm: {stormed}.")
     is_even = [difference.is_flagged for difference in differences] == [False, True]
-    return int(max(ratios) > hot_path.LIMIT or not is_even or not stormed.is_kept)
-
-
-def print_table(subjects: list[Subject]) -> None:
-    """Print CPU per request, and how often it fits into the yardstick's."""
-    bare = subjects[0].median
-    print(f"\nCPU per request on one pinned process ({platform.machine()}, Python {platform.python_version()},")
-    print(f"{hot_path.ROUNDS} interleaved rounds of {hot_path.SECONDS:.0f} s, metrics + log line + tracing at 1 %)\n")
-    print(f"{'':34}{'µs':>8}  {'spread':>14}  {'x bare':>7}")
-    for subject in subjects:
-        print(f"{subject.name:34}{subject.median:8.1f}  {subject.spread:>14}  {subject.median / bare:7.2f}")
+    is_kept = all(promise.is_kept for promise in costs.promises)
+    return int(not (is_kept and is_even and started.is_kept and stormed.is_kept))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle, islice
@@ -13,6 +14,10 @@ import orjson
 import uvloop
 
 _CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: (\d+)")
+_ANNOUNCED = re.compile(rb"Content-Length: \d+")
+_NEXT = re.compile(rb'"refresh_token":"([^"]+)"')
+# Gives the next request from the body of the last answer; None when there is none left.
+Feed = Callable[[bytes], bytes | None]
 
 
 @dataclass
@@ -25,10 +30,10 @@ class Tally:
 
 
 class Connection(asyncio.Protocol):
-    """Sends its request again as soon as the answer is complete."""
+    """Sends its next request as soon as the answer is complete."""
 
-    def __init__(self, request: bytes, tally: Tally, until: float) -> None:
-        self._request = request
+    def __init__(self, feed: Feed, tally: Tally, until: float) -> None:
+        self._feed = feed
         self._tally = tally
         self._until = until
         self._buffer = b""
@@ -37,7 +42,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclasses of asyncio's.
         self._transport = cast("asyncio.WriteTransport", transport)
-        self._transport.write(self._request)
+        self._send(b"")
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -47,14 +52,18 @@ class Connection(asyncio.Protocol):
         self._buffer = b""
         self._tally.answered += 1
         self._tally.refused += not head.startswith((b"HTTP/1.1 2", b"HTTP/1.1 3"))
-        if monotonic() < self._until:
-            self._transport.write(self._request)
-        else:
-            self._transport.close()
+        self._send(body)
 
     def connection_lost(self, _: Exception | None) -> None:
         if not self.done.done():
             self.done.set_result(None)
+
+    def _send(self, answer: bytes) -> None:
+        request = self._feed(answer) if monotonic() < self._until else None
+        if request is None:
+            self._transport.close()
+        else:
+            self._transport.write(request)
 
 
 def _content_length(head: bytes) -> int:
@@ -62,15 +71,41 @@ def _content_length(head: bytes) -> int:
     return int(match[1]) if match else 0
 
 
-async def run(port: int, requests: list[bytes], connections: int, seconds: float) -> Tally:
+def _feeds(kind: str, requests: list[bytes]) -> Iterator[Feed]:
+    """Give each connection its feed: the same request again, one that nobody has sent yet, or a chain of its own."""
+    unsent = iter(requests)
+    for request in cycle(requests):
+        if kind == "again":
+            yield partial(_again, request)
+        elif kind == "once":
+            yield lambda _: next(unsent, None)
+        else:
+            yield partial(_follow, request)
+
+
+def _again(request: bytes, _: bytes) -> bytes:
+    return request
+
+
+def _follow(request: bytes, answer: bytes) -> bytes:
+    """Put the refresh token of the last answer into the place of the first one."""
+    found = _NEXT.search(answer)
+    if found is None:
+        return request
+    head, _, body = request.partition(b"\r\n\r\n")
+    body = _NEXT.sub(found[0], body)
+    return _ANNOUNCED.sub(b"Content-Length: %d" % len(body), head) + b"\r\n\r\n" + body
+
+
+async def run(port: int, kind: str, requests: list[bytes], connections: int, seconds: float) -> Tally:
     """Load one server for a while, the requests spread over the connections."""
     tally = Tally()
     loop = asyncio.get_running_loop()
     began = monotonic()
     until = began + seconds
     opened = [
-        await loop.create_connection(partial(Connection, request, tally, until), "127.0.0.1", port)
-        for request in islice(cycle(requests), connections)
+        await loop.create_connection(partial(Connection, feed, tally, until), "127.0.0.1", port)
+        for feed in islice(_feeds(kind, requests), connections)
     ]
     await asyncio.gather(*(protocol.done for _, protocol in opened))
     tally.seconds = monotonic() - began
@@ -81,7 +116,7 @@ def main() -> None:
     """Read the work from standard input, print the tally."""
     work = orjson.loads(sys.stdin.buffer.read())
     requests = [request.encode() for request in work["requests"]]
-    tally = uvloop.run(run(work["port"], requests, work["connections"], work["seconds"]))
+    tally = uvloop.run(run(work["port"], work["kind"], requests, work["connections"], work["seconds"]))
     sys.stdout.buffer.write(orjson.dumps(tally.__dict__))
 
 

@@ -1,8 +1,10 @@
 """Measuring: CPU of a server's process per request, from the kernel's accounting."""
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -23,12 +25,20 @@ SERVER_CORES, OTHER_CORES = {0}, {1}
 
 @dataclass
 class Subject:
-    """A server process, and the requests it is measured with."""
+    """A server process, and the requests it is measured with.
+
+    `kind` says what each connection sends: the same request `again` and again, each request of the list `once`, or a
+    chain that `follow`s the refresh token of the last answer.
+    """
 
     name: str
     pid: int
     port: int
-    requests: list[str]
+    requests: list[str] = field(default_factory=list)
+    # Makes requests anew for each round, where they can't be sent twice.
+    renew: Callable[[], list[str]] | None = None
+    kind: str = "again"
+    connections: int = CONNECTIONS
     micros: list[float] = field(default_factory=list)
 
     @property
@@ -46,8 +56,16 @@ def pin(pid: int, cores: set[int]) -> None:
         os.sched_setaffinity(pid, cores)
 
 
+def pin_whole(pid: int, cores: set[int]) -> None:
+    """Pin a process with the threads it has by now."""
+    for thread in psutil.Process(pid).threads():
+        pin(thread.id, cores)
+
+
 def measure(subject: Subject, seconds: float) -> None:
     """Load the subject for a while and note CPU microseconds (user and system) per request."""
+    if subject.renew is not None:
+        subject.requests = subject.renew()
     process = psutil.Process(subject.pid)
     before = process.cpu_times()
     answered = load(subject, seconds)
@@ -60,8 +78,9 @@ def load(subject: Subject, seconds: float) -> int:
     """Send requests from a process of its own on another core; gives how many were answered, all of them well."""
     work = {
         "port": subject.port,
+        "kind": subject.kind,
         "requests": subject.requests,
-        "connections": CONNECTIONS,
+        "connections": subject.connections,
         "seconds": seconds,
     }
     done = subprocess.run(
@@ -80,6 +99,17 @@ def load(subject: Subject, seconds: float) -> int:
 
 def get(path: str, **headers: str) -> str:
     """Write a GET request."""
-    lines = [f"GET {path} HTTP/1.1", "Host: 127.0.0.1", "Accept: */*", "User-Agent: bench"]
+    return request("GET", path, "", headers)
+
+
+def post(path: str, body: object, **headers: str) -> str:
+    """Write a POST request with a JSON body."""
+    text = json.dumps(body, separators=(",", ":"))
+    announced = {"Content-Type": "application/json", "Content-Length": str(len(text))}
+    return request("POST", path, text, announced | headers)
+
+
+def request(method: str, path: str, body: str, headers: dict[str, str]) -> str:
+    lines = [f"{method} {path} HTTP/1.1", "Host: 127.0.0.1", "Accept: */*", "User-Agent: bench"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-    return "\r\n".join([*lines, "", ""])
+    return "\r\n".join([*lines, "", body])

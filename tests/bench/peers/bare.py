@@ -1,10 +1,9 @@
 """The yardstick: a bare FastAPI route with a response_model and a 17-byte answer, on the same server and flags."""
 
-import sys
-
-import uvicorn
 from fastapi import FastAPI
 from pydantic import BaseModel
+
+from tests.bench.peers.serving import serve
 
 
 class Hello(BaseModel):
@@ -24,15 +23,4 @@ def bare_app() -> FastAPI:
 
 
 if __name__ == "__main__":
-    uvicorn.run(
-        bare_app(),
-        host="127.0.0.1",
-        port=int(sys.argv[1]),
-        loop="uvloop",
-        http="httptools",
-        lifespan="on",
-        proxy_headers=False,
-        access_log=False,
-        server_header=False,
-        log_level="warning",
-    )
+    serve(bare_app())

@@ -1,0 +1,124 @@
+"""What a request costs, as ratios to a bare FastAPI route in the same run."""
+
+import threading
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from time import process_time
+
+import argon2
+import psutil
+
+from service.settings import Settings
+from tests.bench.collector import collector
+from tests.bench.measuring import OTHER_CORES, SERVER_CORES, Subject, measure, pin
+from tests.bench.ours import ME, REFRESH, SIGN_IN, VERIFY, signet
+from tests.bench.peers.running import hello, own_profile
+from tests.kit.environment import Addresses
+from tests.kit.people import PASSWORD
+
+ROUNDS, SECONDS, VERIFICATIONS = 5, 3.0, 10
+BARE, TUTORIAL, FASTAPI_USERS = (
+    "FastAPI, `response_model`, 17 bytes",
+    "FastAPI as tutorials compose it",
+    "fastapi-users",
+)
+PEERS = "tests.bench.peers"
+MEGABYTE = 2**20
+
+
+@dataclass(frozen=True)
+class Promise:
+    """A bound on a ratio of two figures."""
+
+    what: str
+    figure: float
+    limit: float
+    is_floor: bool = False
+
+    @property
+    def is_kept(self) -> bool:
+        return self.figure >= self.limit if self.is_floor else self.figure <= self.limit
+
+    def __str__(self) -> str:
+        sign = "≥" if self.is_floor else "≤"
+        return (
+            f"| {self.what} | {self.figure:.2f} | {sign} {self.limit:g} | {'kept' if self.is_kept else '**missed**'} |"
+        )
+
+
+@dataclass
+class Costs:
+    """What was measured in one run."""
+
+    subjects: list[Subject]
+    verifications: list[float] = field(default_factory=list)
+    worker_megabytes: float = 0.0
+
+    def micros(self, name: str) -> float:
+        return next(subject.median for subject in self.subjects if subject.name == name)
+
+    @property
+    def promises(self) -> list[Promise]:
+        bare, me = self.micros(BARE), self.micros(ME)
+        verified = median(self.verifications)
+        return [
+            Promise(f"{ME} ÷ bare FastAPI", me / bare, 0.70),
+            Promise(f"{VERIFY} ÷ bare FastAPI", self.micros(VERIFY) / bare, 0.70),
+            Promise(f"tutorial ÷ {ME}", self.micros(TUTORIAL) / me, 20, is_floor=True),
+            Promise(f"fastapi-users ÷ {ME}", self.micros(FASTAPI_USERS) / me, 10, is_floor=True),
+            Promise(f"{REFRESH} ÷ bare FastAPI", self.micros(REFRESH) / bare, 8),
+            Promise(f"{SIGN_IN} ÷ its Argon2 verify", self.micros(SIGN_IN) / verified, 1.10),
+            Promise("memory of the worker after this load, MB", self.worker_megabytes, 120),
+        ]
+
+    def __str__(self) -> str:
+        bare, verified = self.micros(BARE), median(self.verifications)
+        rows = [
+            f"| {subject.name} | {subject.median:.0f} | {subject.spread} | {subject.median / bare:.2f} |"
+            for subject in self.subjects
+        ]
+        spread = f"{min(self.verifications):.0f}..{max(self.verifications):.0f}"
+        rows.append(f"| one Argon2id verify, as shipped | {verified:.0f} | {spread} | {verified / bare:.1f} |")
+        head = ["| | µs | spread | bare FastAPI = 1 |", "|---|--:|--:|--:|"]
+        kept = ["| promise | figure | limit | |", "|---|--:|--:|---|", *map(str, self.promises)]
+        return "\n".join([*head, *rows, "", *kept])
+
+
+async def compare(stores: Addresses, folder: Path) -> Costs:
+    """Measure everything in interleaved rounds."""
+    pin(0, OTHER_CORES)
+    taking = collector()
+    threading.Thread(target=taking.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{taking.server_port}"
+    with ExitStack() as peers:
+        subjects = [
+            peers.enter_context(hello("raw ASGI, 17 bytes", f"{PEERS}.raw")),
+            peers.enter_context(hello(BARE, f"{PEERS}.bare")),
+            peers.enter_context(own_profile(TUTORIAL, f"{PEERS}.tutorial", stores, url)),
+            peers.enter_context(own_profile(FASTAPI_USERS, f"{PEERS}.fastapi_users", stores, url)),
+        ]
+        async with signet(stores, folder, url) as ours:
+            costs = Costs(subjects + ours)
+            for _ in range(ROUNDS):
+                for subject in costs.subjects:
+                    measure(subject, SECONDS)
+                costs.verifications.append(verify_micros())
+            costs.worker_megabytes = psutil.Process(ours[0].pid).memory_info().rss / MEGABYTE
+    taking.shutdown()
+    return costs
+
+
+def verify_micros() -> float:
+    """CPU of one verification with the parameters as shipped, on the server's core."""
+    fields = Settings.model_fields
+    hasher = argon2.PasswordHasher(fields["argon2_iterations"].default, fields["argon2_memory_kib"].default, 1)
+    stored = hasher.hash(PASSWORD)
+    pin(0, SERVER_CORES)
+    began = process_time()
+    for _ in range(VERIFICATIONS):
+        hasher.verify(stored, PASSWORD)
+    used = process_time() - began
+    pin(0, OTHER_CORES)
+    return used * 1e6 / VERIFICATIONS
