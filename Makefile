@@ -24,8 +24,7 @@ LOCK = $(IN_VENV) uv pip compile --quiet --universal --python-version 3.11 --gen
 
 .DEFAULT_GOAL := help
 .PHONY: help up test test-cluster check prove bench bench-telemetry bench-revocation image test-image chart \
-	dashboards lock clean install-local \
-	install-development python
+	dashboards lock clean install-local install-development python
 
 help: ## List what make can do
 	@echo "Usage: make <target>"
