@@ -23,8 +23,8 @@ LOCK = $(IN_VENV) uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-header $(LOCK_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-cluster check prove bench bench-revocation image test-image chart dashboards lock clean install-local \
-	install-development python
+.PHONY: help up test test-cluster check prove bench bench-telemetry bench-revocation image test-image chart \
+	dashboards lock clean install-local install-development python
 
 help: ## List what make can do
 	@echo "Usage: make <target>"
@@ -55,6 +55,9 @@ prove: install-development ## Run the long tests
 
 bench: install-development ## Measure how much a request costs
 	@$(IN_VENV) tests.bench $(ARGUMENTS)
+
+bench-telemetry: install-development ## Measure what metrics, logs and traces cost, and write it into docs/performance.md
+	@$(IN_VENV) tests.bench.telemetry
 
 bench-revocation: install-development ## Measure how long a revoked token is still accepted on another replica
 	@$(IN_VENV) tests.bench.revocation

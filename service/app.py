@@ -37,7 +37,7 @@ from service.telemetry.sharing import Shared
 from service.telemetry.traces import Tracing
 from service.users import rendering as users_rendering
 from service.web.caller import Gate
-from service.web.cors import Cors
+from service.web.cors import VARY, Cors
 from service.web.describing import describe
 from service.web.edge import Proxies, standing_headers
 from service.web.envelope import EdgeRules, Envelope, Telling
@@ -178,7 +178,10 @@ def _edge_rules(settings: Settings) -> EdgeRules:
         management_port=settings.management_port,
         trusted_hosts=frozenset(host.lower().encode() for host in settings.trusted_hosts),
         deadline_seconds=settings.request_timeout.total_seconds(),
-        headers=standing_headers(is_https=settings.public_url.startswith("https://")),
+        headers=[
+            *standing_headers(is_https=settings.public_url.startswith("https://")),
+            *([VARY] if settings.cors_origins else []),
+        ],
         proxies=Proxies.of(settings.proxy_header, settings.trusted_proxies),
     )
 

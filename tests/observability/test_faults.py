@@ -134,7 +134,7 @@ async def test_postgres_goes_away(watched: Watched, grace: Person) -> None:
     """One replica can't reach it: it answers from memory for a while, then refuses rather than guess."""
     session = await grace.sign_in("phone")
     ask = watched.second
-    asks = [
+    asks: list[Ask] = [
         signing_in(ask, grace),
         partial(ask.get, "/v1/sessions", token=session.access_token),
         partial(ask.get, "/v1/users/me", token=session.access_token),

@@ -9,7 +9,7 @@ import pytest
 
 from service.settings import Settings
 from tests.kit.everywhere import accepted_everywhere, refused_everywhere
-from tests.kit.otlp import collecting
+from tests.kit.otlp import attributes, collecting
 from tests.kit.people import Person, SignedIn
 from tests.kit.racing import transaction
 from tests.kit.refreshing import refresh
@@ -185,7 +185,8 @@ async def test_a_statement_that_failed_is_in_the_trace_of_its_request(
     behind: Behind, start_service: StartService, ada: Person, way: Away
 ) -> None:
     def failed() -> set[str]:
-        return {span.name for span in collector.spans() if span.kind == span.SPAN_KIND_CLIENT and span.status.code == 2}
+        statements = (span for span in collector.spans() if attributes(span).get("db.system.name") == "postgresql")
+        return {span.name for span in statements if span.status.code == 2}
 
     async def has_arrived() -> bool:
         return bool(failed())

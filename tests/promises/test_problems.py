@@ -105,12 +105,12 @@ async def test_an_unknown_address_is_not_found(path: str, service: Service) -> N
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("DELETE", "/v1/users", "GET, POST"),
-        ("PUT", "/v1/users/me", "GET, PATCH, DELETE"),
-        ("PATCH", "/v1/sessions", "GET, POST, DELETE"),
-        ("POST", "/v1/users/0198f3c2-a7bb-7d10-a2b4-c6d8e0f1a2b3", "GET, PATCH, DELETE"),
+        ("DELETE", "/v1/users", "GET, HEAD, POST"),
+        ("PUT", "/v1/users/me", "GET, HEAD, PATCH, DELETE"),
+        ("PATCH", "/v1/sessions", "GET, HEAD, POST, DELETE"),
+        ("POST", "/v1/users/0198f3c2-a7bb-7d10-a2b4-c6d8e0f1a2b3", "GET, HEAD, PATCH, DELETE"),
         ("GET", "/oauth/token", "POST"),
-        ("POST", "/problems", "GET"),
+        ("POST", "/problems", "GET, HEAD"),
         ("TRACE", "/v1/account/password", "PUT"),
     ],
 )

@@ -82,6 +82,7 @@ async def test_under_load_each_step_comes_in_its_order_and_no_span_is_lost(start
     assert [trace_id for trace_id in told if trace_id not in delivered] == []
 
 
+@pytest.mark.prove
 @pytest.mark.parametrize("way", ["nobody", "deaf"])
 async def test_neither_a_stuck_request_nor_a_dead_collector_delays_the_end(
     stores: Addresses, tmp_path: Path, way: str

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+import pytest
 
 from tests.kit.metrics import Reading, read_metrics
 from tests.kit.people import new_person
@@ -80,6 +81,7 @@ async def test_two_workers_show_the_families_and_sums_of_one(start_service: Star
     }
 
 
+@pytest.mark.prove
 async def test_a_worker_that_dies_leaves_its_counts_and_takes_its_gauges(start_service: StartService) -> None:
     service = await start_service(SIGNET_WORKERS=str(WORKERS))
     await traffic(service, "ada")

@@ -89,3 +89,13 @@ async def test_a_preflight_on_the_way_to_another_service_needs_a_token(
 
     assert ours.status_code == 200
     assert problem(forwarded) == (401, "token_missing")
+
+
+async def test_where_origins_are_let_in_every_answer_varies_by_them(guarded: Service, service: Service) -> None:
+    token = (await (await new_person(guarded, "ada@example.com")).sign_in()).access_token
+
+    for _ in range(3):
+        cold_then_warm = await guarded.get("/v1/users/me", token=token)
+        assert "origin" in cold_then_warm.headers["vary"].lower()
+    assert "origin" in (await guarded.get("/v1/users/me")).headers["vary"].lower()
+    assert "origin" not in (await service.get("/v1/users/me")).headers.get("vary", "")

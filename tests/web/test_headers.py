@@ -113,3 +113,20 @@ async def test_no_address_we_give_comes_from_the_host_header(service: Service, h
     for path in ("/v1/users/", "/docs/", "/v1//users"):
         redirected = await service.get(path, headers=given)
         assert "location" not in redirected.headers
+
+
+@pytest.mark.parametrize("headers", [{}, {"If-None-Match": '"other"'}], ids=["lane", "route"])
+async def test_head_is_answered_as_get_without_the_body(service: Service, ada: Person, headers: dict[str, str]) -> None:
+    token = (await ada.sign_in()).access_token
+    for _ in range(2):
+        got = await service.get("/v1/users/me", token=token, headers=headers)
+    head = await service.call("HEAD", "/v1/users/me", token=token, headers=headers)
+
+    assert (head.status_code, head.content) == (200, b"")
+    unequal = {"date", "x-request-id"}
+    assert {name: value for name, value in head.headers.items() if name not in unequal} == {
+        name: value for name, value in got.headers.items() if name not in unequal
+    }
+    refused = await service.call("HEAD", "/v1/users/me")
+    assert (refused.status_code, refused.content) == (401, b"")
+    assert (await service.call("HEAD", "/oauth/token")).status_code == 405

@@ -1,0 +1,150 @@
+"""python -m tests.bench.telemetry: what metrics, logs and traces cost a request, written into docs/performance.md."""
+
+import asyncio
+import platform
+import re
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from tests.bench.collector import collector
+from tests.bench.measuring import HASH_AS_SHIPPED, OTHER_CORES, SERVER_CORES, Subject, get, measure, pin
+from tests.kit.environment import Addresses, addresses
+from tests.kit.people import new_person
+from tests.kit.programs import ROOT, cold
+from tests.kit.services import running_service
+
+ROUNDS, SECONDS, PEOPLE = 3, 1.6, 16
+PAGE = ROOT / "docs/performance.md"
+BEGIN, END = "<!-- telemetry: make bench-telemetry -->", "<!-- end of telemetry -->"
+# Warm, from the fast lane; from the route, whose answer is in memory too; from the route with one statement.
+ASKED = {
+    "fast lane": ("/v1/users/me", {}),
+    "route": ("/v1/users/me", {"If-None-Match": '"other"'}),
+    "route, one statement": ("/v1/sessions", {}),
+}
+
+
+@dataclass(frozen=True)
+class Build:
+    """What is told: of metrics and logs by name, of traces a share; None is no tracing at all."""
+
+    name: str
+    tells: str
+    share: float | None = None
+
+    def settings(self, endpoint: str) -> dict[str, str]:
+        if self.share is None:
+            return {"BENCH_TELLS": self.tells}
+        tracing = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_TRACES_SAMPLER_ARG": str(self.share)}
+        return {"BENCH_TELLS": self.tells, **tracing}
+
+
+BUILDS = (
+    Build("bare", ""),
+    Build("metrics", "metrics"),
+    Build("logs", "logs"),
+    Build("traces 1 %", "", 0.01),
+    Build("all, traces 0 %", "metrics logs", 0),
+    Build("all, traces 1 %", "metrics logs", 0.01),
+    Build("all, traces 100 %", "metrics logs", 1),
+)
+Measured = Mapping[str, list[Subject]]
+
+
+def main() -> None:
+    """Measure, print, write."""
+    with tempfile.TemporaryDirectory(prefix="signet-bench-") as folder:
+        path = Path(folder)
+        path.chmod(0o755)
+        with addresses(path / "stores", "bench") as stores:
+            stores.migrate()
+            table = asyncio.run(compare(stores, path))
+    print(table)
+    write(table)
+
+
+async def compare(stores: Addresses, folder: Path) -> str:
+    """Measure all builds in interleaved rounds; gives the table."""
+    pin(0, OTHER_CORES)
+    taking = collector()
+    threading.Thread(target=taking.serve_forever, daemon=True).start()
+    measured: dict[str, list[Subject]] = {}
+    async with AsyncExitStack() as stack:
+        for build in BUILDS:
+            started = running(stores, folder, build, f"http://127.0.0.1:{taking.server_port}")
+            measured[build.name] = await stack.enter_async_context(started)
+        for _ in range(ROUNDS):
+            for subject in (subject for subjects in measured.values() for subject in subjects):
+                measure(subject, SECONDS)
+    taking.shutdown()
+    return table_of(measured)
+
+
+@asynccontextmanager
+async def running(stores: Addresses, folder: Path, build: Build, endpoint: str) -> AsyncIterator[list[Subject]]:
+    """Run one build, its caches warm for some people."""
+    settings = HASH_AS_SHIPPED | build.settings(endpoint)
+    log = folder / f"{BUILDS.index(build)}.log"
+    async with running_service(stores, log, settings, "tests.bench.partly_told", cold) as service:
+        worker = psutil.Process(service.process.pid).children()[0].pid
+        pin(worker, SERVER_CORES)
+        tokens = []
+        for number in range(PEOPLE):
+            person = await new_person(service, f"build{BUILDS.index(build)}.{number}@example.com")
+            tokens.append((await person.sign_in()).access_token)
+        port = int(service.url.rsplit(":", 1)[1])
+        yield [
+            Subject(
+                f"{build.name}: {way}",
+                worker,
+                port,
+                [get(path, Authorization=f"Bearer {token}", **headers) for token in tokens],
+            )
+            for way, (path, headers) in ASKED.items()
+        ]
+
+
+def table_of(measured: Measured) -> str:
+    """Write the table: each way as microseconds of CPU, and as a ratio to the build that tells nothing."""
+    bare = [subject.median for subject in measured["bare"]]
+    lines = [
+        f"| told | {' | '.join(ASKED)} |",
+        f"|---|{'---:|' * len(ASKED)}",
+        *(
+            f"| {name} | "
+            + " | ".join(
+                f"{subject.median:.0f} µs, {subject.median / yardstick:.2f} x"
+                for subject, yardstick in zip(subjects, bare, strict=True)
+            )
+            + " |"
+            for name, subjects in measured.items()
+        ),
+    ]
+    machine = f"{platform.machine()}, Python {platform.python_version()}"
+    how = (
+        f"CPU of the worker for one request, median of {ROUNDS} interleaved rounds of {SECONDS:.1f} s on one core\n"
+        f"({machine}), and the ratio to the build that tells nothing. Read the ratios: they are of one run. The last\n"
+        "row exports every span to a collector on the other core.\n"
+    )
+    return how + "\n" + "\n".join(lines) + "\n"
+
+
+def write(table: str) -> None:
+    """Put the table between its marks, or at the end of the page when it has none yet."""
+    page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else "# Performance\n"
+    section = f"{BEGIN}\n\n{table}\n{END}"
+    if BEGIN in page:
+        page = re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: section, page, flags=re.DOTALL)
+    else:
+        page = f"{page.rstrip()}\n\n## What telemetry costs\n\n{section}\n"
+    PAGE.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
