@@ -23,7 +23,7 @@ LOCK = $(IN_VENV) uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-header $(LOCK_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-cluster check prove bench bench-revocation image test-image chart dashboards lock clean install-local \
+.PHONY: help up observe test test-cluster check prove bench bench-revocation image test-image chart dashboards lock clean install-local \
 	install-development python
 
 help: ## List what make can do
@@ -32,6 +32,9 @@ help: ## List what make can do
 
 up: install-local ## Run Signet with its own PostgreSQL and Valkey until Ctrl-C
 	@$(IN_VENV) local
+
+observe: install-local ## Run a Prometheus with our rules that looks at the Signet of `make up`
+	@$(IN_VENV) local.observe
 
 test: install-development ## Run every test that is fast enough for each commit
 	@$(IN_VENV) pytest -n $(PYTEST_PROCESSES) --maxprocesses=$(PYTEST_PROCESSES_AT_MOST) \

@@ -74,7 +74,9 @@ def signing_in(service: Caller, person: Person) -> Ask:
 
 async def test_nothing_fires_while_all_is_well(watched: Watched, grace: Person) -> None:
     session = await grace.sign_in("phone")
-    reads = [partial(replica.get, "/v1/users/me", token=session.access_token) for replica in watched.replicas]
+    reads: list[Ask] = [
+        partial(replica.get, "/v1/users/me", token=session.access_token) for replica in watched.replicas
+    ]
 
     async with asked_all_the_time(*reads):
         await asyncio.sleep(CUT_OFF_SECONDS)
@@ -110,13 +112,17 @@ async def test_a_secret_is_moved_to_the_front_before_all_replicas_know_it(
 
 
 async def test_more_people_sign_in_than_there_is_cpu_for(watched: Watched, grace: Person) -> None:
-    async with asked_all_the_time(*[signing_in(watched.first, grace)] * A_SPIKE):
+    crowd: list[Ask] = [signing_in(watched.first, grace)] * A_SPIKE
+
+    async with asked_all_the_time(*crowd):
         await fire(watched, "SignetHashQueue")
 
 
 async def test_redis_goes_away(watched: Watched, grace: Person) -> None:
     session = await grace.sign_in("phone")
-    reads = [partial(replica.get, "/v1/users/me", token=session.access_token) for replica in watched.replicas]
+    reads: list[Ask] = [
+        partial(replica.get, "/v1/users/me", token=session.access_token) for replica in watched.replicas
+    ]
 
     async with refusing(watched.redis), asked_all_the_time(*reads):
         await fire(watched, "SignetStoreBreakerOpen")
@@ -126,7 +132,9 @@ async def test_postgres_is_slow(watched: Watched, grace: Person) -> None:
     session = await grace.sign_in("phone")
     listing = partial(watched.second.get, "/v1/sessions", token=session.access_token)
 
-    async with slow(watched.postgres, SLOWNESS_SECONDS), asked_all_the_time(*[listing] * A_SPIKE):
+    crowd: list[Ask] = [listing] * A_SPIKE
+
+    async with slow(watched.postgres, SLOWNESS_SECONDS), asked_all_the_time(*crowd):
         await fire(watched, "SignetLatencyBudgetBurn", "SignetPoolWaiting")
 
 
@@ -134,7 +142,7 @@ async def test_postgres_goes_away(watched: Watched, grace: Person) -> None:
     """One replica can't reach it: it answers from memory for a while, then refuses rather than guess."""
     session = await grace.sign_in("phone")
     ask = watched.second
-    asks = [
+    asks: list[Ask] = [
         signing_in(ask, grace),
         partial(ask.get, "/v1/sessions", token=session.access_token),
         partial(ask.get, "/v1/users/me", token=session.access_token),
@@ -145,7 +153,7 @@ async def test_postgres_goes_away(watched: Watched, grace: Person) -> None:
     async with refusing(watched.postgres):
         async with asked_all_the_time(*asks):
             await fire(watched, "SignetStaleAnswers")
-        verifying = partial(ask.get, "/v1/verify", token=session.access_token)
+        verifying: Ask = partial(ask.get, "/v1/verify", token=session.access_token)
         async with asked_all_the_time(*asks, verifying):
             await fire(
                 watched,
