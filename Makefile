@@ -23,7 +23,7 @@ LOCK = $(IN_VENV) uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-header $(LOCK_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help up observe test test-cluster check prove bench bench-revocation image test-image chart dashboards lock clean install-local \
+.PHONY: help up observe test test-cluster check prove bench bench-revocation image test-image chart dashboards dashboards-preview lock clean install-local \
 	install-development python
 
 help: ## List what make can do
@@ -76,6 +76,9 @@ chart: install-development ## Write anew what follows from the chart: schema, ta
 
 dashboards: install-development ## Write the dashboards in charts/signet/dashboards anew
 	@$(IN_VENV) charts.dashboards
+
+dashboards-preview: install-development ## Live a minute with Signet and draw every dashboard of it into docs/images
+	@$(IN_VENV) tests.preview
 
 lock: install-development ## Lock the dependencies anew after a change of requirements/*.in
 	@$(LOCK) requirements/service.in --output-file requirements/service.txt

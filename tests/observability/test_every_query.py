@@ -12,8 +12,8 @@ from tests.kit.dashboards import SELECTOR, ShippedPanel, asked, metrics_in, pane
 from tests.kit.environment import Addresses
 from tests.kit.prometheus import rules
 from tests.kit.waiting import eventually
-from tests.observability.conftest import Watched
 from tests.observability.everything import around
+from tests.observability.scene import Watched
 
 pytestmark = [pytest.mark.prove, pytest.mark.timeout(180)]
 
@@ -33,7 +33,7 @@ async def busy(watched: Watched, stores: Addresses) -> Watched:
     """Let people use the service until Prometheus has seen some of everything."""
     database = await asyncpg.connect(stores.database_url)
     for _ in range(ROUNDS):
-        await asyncio.gather(*(around(*watched.replicas, database) for _ in range(2)))
+        await around(*watched.replicas, database)
         await asyncio.sleep(1)
     await database.close()
 

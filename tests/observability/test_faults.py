@@ -19,8 +19,8 @@ from tests.kit.people import Person, SignedIn, new_person
 from tests.kit.refreshing import refresh
 from tests.kit.services import Caller, running_service
 from tests.kit.waiting import eventually
-from tests.observability.conftest import Watched
 from tests.observability.everything import guessing, replay
+from tests.observability.scene import Watched
 from tests.outages.ways import refusing, silent, slow
 
 pytestmark = [pytest.mark.prove, pytest.mark.timeout(180)]
