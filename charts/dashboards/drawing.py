@@ -80,8 +80,8 @@ def _chosen(name: str, label: str, query: str) -> dashboard.QueryVariable:
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(VariableSort.ALPHABETICAL_ASC)
         .multi(True)
+        # All of these, not `.*`: other programs have requests and processes, too.
         .include_all(True)
-        .all_value(".*")
     )
 
 

@@ -139,7 +139,9 @@ def _axis(frame: Frame, unit: str) -> str:
         value = frame.least + (frame.most - frame.least) * step / 4
         _, y = frame.at(frame.start, value)
         parts.append(f'<path d="M{frame.x} {y:.1f}h{frame.width:.1f}" stroke="{EDGE}"/>')
-        parts.append(_text(frame.x - 6, y + 3.5, _figure(value, unit), 10, FAINT, "end"))
+        # Titles say what is counted a second.
+        figure = _figure(value, "" if unit in {"reqps", "ops"} else unit)
+        parts.append(_text(frame.x - 6, y + 3.5, figure, 10, FAINT, "end"))
     for step in range(4):
         seconds = (frame.end - frame.start) * step / 3
         x, _ = frame.at(frame.start + seconds, frame.least)
