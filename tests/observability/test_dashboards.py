@@ -64,6 +64,8 @@ def test_panels_stand_side_by_side_and_fill_their_rows() -> None:
             for column in range(panel["gridPos"]["w"])
         ]
         assert len(taken) == len(set(taken)), f"{name}: panels overlap"
+        numbers = [panel["id"] for panel in content["panels"]]
+        assert len(set(numbers)) == len(numbers), f"{name}: two panels have one address"
         assert set(taken) == {(y, x) for y in range(max(taken)[0] + 1) for x in range(WIDTH)}, f"{name}: a gap"
 
 

@@ -1,6 +1,7 @@
 """Every query of every dashboard and rule, asked of a real Prometheus that watches the running service."""
 
 import asyncio
+import re
 import shutil
 from collections.abc import Iterable
 
@@ -10,6 +11,7 @@ import pytest
 from charts.slos import OBJECTIVES
 from tests.kit.dashboards import SELECTOR, ShippedPanel, asked, metrics_in, panels
 from tests.kit.environment import Addresses
+from tests.kit.programs import ROOT
 from tests.kit.prometheus import rules
 from tests.kit.waiting import eventually
 from tests.observability.everything import around
@@ -70,6 +72,20 @@ async def test_every_rule_reads_something(busy: Watched) -> None:
     }
 
     assert empty == set()
+
+
+async def test_statements_of_runbooks_are_understood(stores: Addresses) -> None:
+    statements = [
+        found
+        for page in sorted((ROOT / "docs/runbooks").glob("*.md"))
+        for found in re.findall(r'--command "(.*?)"$', page.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert statements
+    assert stores.local is not None
+    connection = await asyncpg.connect(stores.local.superuser_url.rpartition("/")[0] + "/signet")
+    for statement in statements:
+        await connection.fetch(statement)
+    await connection.close()
 
 
 async def _empty(busy: Watched, asking: list[ShippedPanel]) -> list[str]:
