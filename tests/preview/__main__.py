@@ -97,7 +97,7 @@ PATHS = ("/v1/users/me", "/v1/verify", "/v1/sessions")
 
 
 async def lines_of(watched: Watched, panel: ShippedPanel, began: float) -> list[Line]:
-    found = []
+    found: list[Line] = []
     for expression, legend in zip(panel.expressions, panel.legends, strict=True):
         answer = await watched.prometheus.ask_over(asked(expression, INTERVAL), began, time())
         found.extend(Line.of(series, legend) for series in answer)
