@@ -23,8 +23,8 @@ LOCK = $(IN_VENV) uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-header $(LOCK_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-cluster check prove bench bench-telemetry bench-revocation image test-image chart \
-	dashboards lock clean install-local install-development python
+.PHONY: help up observe test test-cluster check prove bench bench-telemetry bench-revocation image test-image chart \
+	dashboards dashboards-preview lock clean install-local install-development python
 
 help: ## List what make can do
 	@echo "Usage: make <target>"
@@ -32,6 +32,9 @@ help: ## List what make can do
 
 up: install-local ## Run Signet with its own PostgreSQL and Valkey until Ctrl-C
 	@$(IN_VENV) local
+
+observe: install-local ## Run a Prometheus with our rules that looks at the Signet of `make up`
+	@$(IN_VENV) local.observe
 
 test: install-development ## Run every test that is fast enough for each commit
 	@$(IN_VENV) pytest -n $(PYTEST_PROCESSES) --maxprocesses=$(PYTEST_PROCESSES_AT_MOST) \
@@ -76,6 +79,9 @@ chart: install-development ## Write anew what follows from the chart: schema, ta
 
 dashboards: install-development ## Write the dashboards in charts/signet/dashboards anew
 	@$(IN_VENV) charts.dashboards
+
+dashboards-preview: install-development ## Live a minute with Signet and draw every dashboard of it into docs/images
+	@$(IN_VENV) tests.preview
 
 lock: install-development ## Lock the dependencies anew after a change of requirements/*.in
 	@$(LOCK) requirements/service.in --output-file requirements/service.txt

@@ -47,9 +47,9 @@ def _count(metric: str, matchers: str = "") -> str:
 
 
 def _slower(histogram: str, seconds: str, matchers: str = "") -> str:
-    """Observations above a boundary of the histogram. A bucket and its count are scraped together and can't differ."""
+    """Observations above a boundary of the histogram. Rates of new series are guesses, and may differ below 0."""
     within = ", ".join(part for part in (matchers, f'le="{seconds}"') if part)
-    return f"{_count(f'{histogram}_count', matchers)}\n- {_count(f'{histogram}_bucket', within)}"
+    return f"clamp_min({_count(f'{histogram}_count', matchers)}\n- {_count(f'{histogram}_bucket', within)}, 0)"
 
 
 OBJECTIVES = (

@@ -1,6 +1,7 @@
 """From a board to the JSON that Grafana reads, by Grafana's own SDK."""
 
 from collections.abc import Callable
+from itertools import count
 
 from grafana_foundation_sdk.builders import common, dashboard, prometheus, stat, timeseries
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
@@ -52,10 +53,12 @@ def draw(board: Board) -> str:
     )  # fmt: skip
     for variable in _variables(board):
         drawn.with_variable(variable)
+    # A panel's number is its address; without one Grafana would give it another at each import.
+    numbers = count(1)
     for title, panels in board.rows.items():
-        drawn.with_row(dashboard.Row(title))
+        drawn.with_row(dashboard.Row(title).id(next(numbers)))
         for panel in panels:
-            drawn.with_panel(_panel(panel))
+            drawn.with_panel(_panel(panel).id(next(numbers)))
     return JSONEncoder(sort_keys=True, indent=2).encode(drawn.build())
 
 
@@ -80,8 +83,8 @@ def _chosen(name: str, label: str, query: str) -> dashboard.QueryVariable:
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(VariableSort.ALPHABETICAL_ASC)
         .multi(True)
+        # All of these, not `.*`: other programs have requests and processes, too.
         .include_all(True)
-        .all_value(".*")
     )
 
 

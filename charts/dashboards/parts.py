@@ -77,7 +77,8 @@ def percentile(percent: float, histogram: str, by: str = "", matchers: str = "")
     """Estimate a percentile of a histogram; the legend says which."""
     labels = f"{by}, le" if by else "le"
     counted = f"sum by ({labels}) (rate({series(f'{histogram}_bucket', matchers)}[$__rate_interval]))"
-    return Query(f"histogram_quantile({percent / 100:g}, {counted})", f"{_legend(by)} p{percent:g}".strip())
+    legend = f"{_legend(by)} p{percent:g}" if by else f"p{percent:g}"
+    return Query(f"histogram_quantile({percent / 100:g}, {counted})", legend)
 
 
 def percentiles(histogram: str, matchers: str = "") -> tuple[Query, ...]:
@@ -94,4 +95,4 @@ def _by(label: str) -> str:
 
 
 def _legend(by: str) -> str:
-    return " ".join(f"{{{{{label.strip()}}}}}" for label in by.split(",")) if by else ""
+    return " ".join(f"{{{{{label.strip()}}}}}" for label in by.split(",")) if by else "all"

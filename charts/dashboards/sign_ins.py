@@ -92,14 +92,21 @@ BOARD = Board(
                 rate("signet_limits_refused_total", "policy"),
                 is_stacked=True,
                 runbook="SignetCredentialStuffing",
-                width=10,
+                width=7,
             ),
             graph(
                 "Charged by Redis or by each replica for itself, per second",
                 "reqps",
                 "`share` is what a replica counts for itself while Redis is away.",
                 rate("signet_limits_charged_total", "by"),
-                width=10,
+                width=7,
+            ),
+            graph(
+                "Known devices past a lockout, per second",
+                "reqps",
+                "Owners who get in although somebody guesses their password.",
+                rate("signet_lockout_passes_total"),
+                width=6,
             ),
         ],
         "Hashing": [

@@ -14,6 +14,8 @@ def _rate(metric: str, by: str, matchers: str = "") -> Query:
     return Query(f"sum by ({by}) (rate({_of(metric, matchers)}[$__rate_interval]))", f"{{{{{by}}}}}")
 
 
+# What belongs to no database is counted without a name.
+NAMED = 'datname!~"|template.*"'
 LAST_RUN = series("signet_housekeeping_last_run_timestamp_seconds")
 
 BOARD = Board(
@@ -54,22 +56,22 @@ BOARD = Board(
                 "Commits by database, per second",
                 "ops",
                 HELP,
-                _rate("pg_stat_database_xact_commit", "datname", 'datname!~"template.*"'),
+                _rate("pg_stat_database_xact_commit", "datname", NAMED),
             ),
             graph(
                 "Rollbacks by database, per second",
                 "ops",
                 HELP,
-                _rate("pg_stat_database_xact_rollback", "datname", 'datname!~"template.*"'),
+                _rate("pg_stat_database_xact_rollback", "datname", NAMED),
             ),
             graph(
                 "Blocks found in memory, share",
                 "percentunit",
                 f"Below 99 % for long: raise shared_buffers. {HELP}",
                 Query(
-                    f"sum by (datname) (rate({_of('pg_stat_database_blks_hit')}[$__rate_interval]))\n"
-                    f"/ (sum by (datname) (rate({_of('pg_stat_database_blks_hit')}[$__rate_interval])\n"
-                    f"+ rate({_of('pg_stat_database_blks_read')}[$__rate_interval])) > 0)",
+                    f"sum by (datname) (rate({_of('pg_stat_database_blks_hit', NAMED)}[$__rate_interval]))\n"
+                    f"/ (sum by (datname) (rate({_of('pg_stat_database_blks_hit', NAMED)}[$__rate_interval])\n"
+                    f"+ rate({_of('pg_stat_database_blks_read', NAMED)}[$__rate_interval])) > 0)",
                     "{{datname}}",
                 ),
             ),
@@ -77,13 +79,13 @@ BOARD = Board(
                 "Size by database",
                 "bytes",
                 HELP,
-                Query(f"max by (datname) ({_of('pg_database_size_bytes')})", "{{datname}}"),
+                Query(f"max by (datname) ({_of('pg_database_size_bytes', NAMED)})", "{{datname}}"),
             ),
             graph(
                 "Deadlocks by database, per second",
                 "ops",
                 f"Signet takes locks in one order, so there should be none. {HELP}",
-                _rate("pg_stat_database_deadlocks", "datname", 'datname!~"template.*"'),
+                _rate("pg_stat_database_deadlocks", "datname", NAMED),
                 steps=((0.001, RED),),
             ),
             graph(

@@ -91,9 +91,11 @@ class Following:
             self._take(heard, "poll")
 
     def _take(self, heard: Heard, way: str) -> None:
+        # What a lost connection kept from us arrives with a load, and late; at a start nobody waited for it.
+        missed_since = self._seen.database_time if self._seen is not None else heard.database_time
         for change, made_at in heard.changes:
-            if self._hear(change) and way == "poll":
-                self._note_lag(way, heard.database_time.timestamp() - made_at.timestamp())
+            if self._hear(change) and (way == "poll" or made_at > missed_since):
+                self._note_lag("poll", heard.database_time.timestamp() - made_at.timestamp())
         self._seen = heard
         self._clock.correct(heard.database_time)
         self._pulse.beat()

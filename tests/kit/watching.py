@@ -48,6 +48,14 @@ class Prometheus:
         result: list[dict[str, Any]] = answer.json()["data"]["result"]
         return result
 
+    async def ask_over(self, expression: str, start: float, end: float) -> list[dict[str, Any]]:
+        """Evaluate an expression for each second of a while."""
+        given = {"query": expression, "start": str(start), "end": str(end), "step": "1"}
+        answer = await self.client.get("/api/v1/query_range", params=given)
+        assert answer.status_code == 200, f"{expression}: {answer.text}"
+        result: list[dict[str, Any]] = answer.json()["data"]["result"]
+        return result
+
     async def value(self, expression: str) -> float:
         """Evaluate an expression of one series; without a series it is 0."""
         found = await self.ask(expression)

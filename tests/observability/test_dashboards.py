@@ -5,12 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from tests.kit.dashboards import FILES, ShippedPanel, dashboards, panels
+from tests.kit.dashboards import FILES, dashboards, panels
 from tests.kit.programs import ROOT
 from tests.kit.prometheus import alerts
 
@@ -21,8 +20,6 @@ PLAIN = {"short", "none"}
 QUANTILE = re.compile(r"histogram_quantile\((0\.\d+)")
 PERCENTILE = re.compile(r"\bp(\d{2})\b")
 WIDTH = 24
-
-each_panel = pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel.place)
 
 
 def test_they_are_what_python_says(tmp_path: Path) -> None:
@@ -67,44 +64,47 @@ def test_panels_stand_side_by_side_and_fill_their_rows() -> None:
             for column in range(panel["gridPos"]["w"])
         ]
         assert len(taken) == len(set(taken)), f"{name}: panels overlap"
+        numbers = [panel["id"] for panel in content["panels"]]
+        assert len(set(numbers)) == len(numbers), f"{name}: two panels have one address"
         assert set(taken) == {(y, x) for y in range(max(taken)[0] + 1) for x in range(WIDTH)}, f"{name}: a gap"
 
 
-@each_panel
-def test_a_panel_explains_itself_and_its_runbook_exists(panel: ShippedPanel) -> None:
-    assert panel.content["description"].endswith("."), "a description is a sentence"
-    assert len({target["refId"] for target in panel.content["targets"]}) == len(panel.expressions)
+def test_panels_explain_themselves_and_their_runbooks_exist() -> None:
     known = {alert["alert"] for alert in alerts()}
-    for link in panel.content.get("links", []):
-        assert link["title"] in known
-        assert link["url"].endswith(f"/docs/runbooks/{link['title']}.md")
+    for panel in PANELS:
+        assert panel.content["description"].endswith("."), f"{panel.place}: a description is a sentence"
+        assert len({target["refId"] for target in panel.content["targets"]}) == len(panel.expressions), panel.place
+        for link in panel.content.get("links", []):
+            assert link["title"] in known, panel.place
+            assert link["url"].endswith(f"/docs/runbooks/{link['title']}.md"), panel.place
 
 
-@each_panel
-def test_percentiles_in_titles_are_those_of_the_queries(panel: ShippedPanel) -> None:
-    for expression, legend in zip(panel.expressions, panel.legends, strict=True):
-        computed = [f"{float(found) * 100:g}" for found in QUANTILE.findall(expression)]
-        if computed:
-            assert PERCENTILE.findall(legend) == computed
-    computed_by_all = {f"{float(found) * 100:g}" for text in panel.expressions for found in QUANTILE.findall(text)}
-    if computed_by_all:
-        assert set(PERCENTILE.findall(panel.title)) == computed_by_all
+def test_percentiles_in_titles_are_those_of_the_queries() -> None:
+    for panel in PANELS:
+        computed = [[f"{float(found) * 100:g}" for found in QUANTILE.findall(text)] for text in panel.expressions]
+        named = [PERCENTILE.findall(legend) for legend in panel.legends]
+        if any(computed):
+            assert named == computed, panel.place
+            assert PERCENTILE.findall(panel.title) == sorted({one for some in computed for one in some}), panel.place
 
 
-@each_panel
-def test_units_are_those_of_the_queries(panel: ShippedPanel) -> None:
+def test_units_are_those_of_the_queries() -> None:
     """By the last thing a query does: divide, take a percentile, take a rate, or give what a gauge holds."""
-    for expression in panel.expressions:
-        assert panel.unit in _units(expression), expression
+    wrong = {
+        panel.place: f"{panel.unit}, not {_units(expression)}: {expression}"
+        for panel in PANELS
+        for expression in panel.expressions
+        if panel.unit not in _units(expression)
+    }
+
+    assert wrong == {}
 
 
-@each_panel
-def test_titles_say_what_kind_of_figure_it_is(panel: ShippedPanel) -> None:
-    assert ("share" in panel.title) == (panel.unit == "percentunit")
-    if panel.unit in RATES and "as Locust sees" not in panel.title:
-        assert "per second" in panel.title
-    if "per second" in panel.title:
-        assert panel.unit in RATES
+def test_titles_say_what_kind_of_figure_it_is() -> None:
+    for panel in PANELS:
+        is_of_locust = "as Locust sees" in panel.title
+        assert ("share" in panel.title) == (panel.unit == "percentunit"), panel.place
+        assert ("per second" in panel.title) == (panel.unit in RATES and not is_of_locust), panel.place
 
 
 def _units(expression: str) -> set[str]:

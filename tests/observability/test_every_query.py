@@ -1,6 +1,7 @@
 """Every query of every dashboard and rule, asked of a real Prometheus that watches the running service."""
 
 import asyncio
+import re
 import shutil
 from collections.abc import Iterable
 
@@ -10,10 +11,11 @@ import pytest
 from charts.slos import OBJECTIVES
 from tests.kit.dashboards import SELECTOR, ShippedPanel, asked, metrics_in, panels
 from tests.kit.environment import Addresses
+from tests.kit.programs import ROOT
 from tests.kit.prometheus import rules
 from tests.kit.waiting import eventually
-from tests.observability.conftest import Watched
 from tests.observability.everything import around
+from tests.observability.scene import Watched
 
 pytestmark = [pytest.mark.prove, pytest.mark.timeout(180)]
 
@@ -33,7 +35,7 @@ async def busy(watched: Watched, stores: Addresses) -> Watched:
     """Let people use the service until Prometheus has seen some of everything."""
     database = await asyncpg.connect(stores.database_url)
     for _ in range(ROUNDS):
-        await asyncio.gather(*(around(*watched.replicas, database) for _ in range(2)))
+        await around(*watched.replicas, database)
         await asyncio.sleep(1)
     await database.close()
 
@@ -70,6 +72,20 @@ async def test_every_rule_reads_something(busy: Watched) -> None:
     }
 
     assert empty == set()
+
+
+async def test_statements_of_runbooks_are_understood(stores: Addresses) -> None:
+    statements = [
+        found
+        for page in sorted((ROOT / "docs/runbooks").glob("*.md"))
+        for found in re.findall(r'--command "(.*?)"$', page.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert statements
+    assert stores.local is not None
+    connection = await asyncpg.connect(stores.local.superuser_url.rpartition("/")[0] + "/signet")
+    for statement in statements:
+        await connection.fetch(statement)
+    await connection.close()
 
 
 async def _empty(busy: Watched, asking: list[ShippedPanel]) -> list[str]:

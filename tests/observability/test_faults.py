@@ -19,8 +19,8 @@ from tests.kit.people import Person, SignedIn, new_person
 from tests.kit.refreshing import refresh
 from tests.kit.services import Caller, running_service
 from tests.kit.waiting import eventually
-from tests.observability.conftest import Watched
 from tests.observability.everything import guessing, replay
+from tests.observability.scene import Watched
 from tests.outages.ways import refusing, silent, slow
 
 pytestmark = [pytest.mark.prove, pytest.mark.timeout(180)]
@@ -74,7 +74,9 @@ def signing_in(service: Caller, person: Person) -> Ask:
 
 async def test_nothing_fires_while_all_is_well(watched: Watched, grace: Person) -> None:
     session = await grace.sign_in("phone")
-    reads = [partial(replica.get, "/v1/users/me", token=session.access_token) for replica in watched.replicas]
+    reads: list[Ask] = [
+        partial(replica.get, "/v1/users/me", token=session.access_token) for replica in watched.replicas
+    ]
 
     async with asked_all_the_time(*reads):
         await asyncio.sleep(CUT_OFF_SECONDS)
@@ -110,13 +112,17 @@ async def test_a_secret_is_moved_to_the_front_before_all_replicas_know_it(
 
 
 async def test_more_people_sign_in_than_there_is_cpu_for(watched: Watched, grace: Person) -> None:
-    async with asked_all_the_time(*[signing_in(watched.first, grace)] * A_SPIKE):
+    crowd: list[Ask] = [signing_in(watched.first, grace)] * A_SPIKE
+
+    async with asked_all_the_time(*crowd):
         await fire(watched, "SignetHashQueue")
 
 
 async def test_redis_goes_away(watched: Watched, grace: Person) -> None:
     session = await grace.sign_in("phone")
-    reads = [partial(replica.get, "/v1/users/me", token=session.access_token) for replica in watched.replicas]
+    reads: list[Ask] = [
+        partial(replica.get, "/v1/users/me", token=session.access_token) for replica in watched.replicas
+    ]
 
     async with refusing(watched.redis), asked_all_the_time(*reads):
         await fire(watched, "SignetStoreBreakerOpen")
@@ -126,7 +132,9 @@ async def test_postgres_is_slow(watched: Watched, grace: Person) -> None:
     session = await grace.sign_in("phone")
     listing = partial(watched.second.get, "/v1/sessions", token=session.access_token)
 
-    async with slow(watched.postgres, SLOWNESS_SECONDS), asked_all_the_time(*[listing] * A_SPIKE):
+    crowd: list[Ask] = [listing] * A_SPIKE
+
+    async with slow(watched.postgres, SLOWNESS_SECONDS), asked_all_the_time(*crowd):
         await fire(watched, "SignetLatencyBudgetBurn", "SignetPoolWaiting")
 
 
@@ -145,7 +153,7 @@ async def test_postgres_goes_away(watched: Watched, grace: Person) -> None:
     async with refusing(watched.postgres):
         async with asked_all_the_time(*asks):
             await fire(watched, "SignetStaleAnswers")
-        verifying = partial(ask.get, "/v1/verify", token=session.access_token)
+        verifying: Ask = partial(ask.get, "/v1/verify", token=session.access_token)
         async with asked_all_the_time(*asks, verifying):
             await fire(
                 watched,

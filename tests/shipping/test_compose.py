@@ -10,11 +10,13 @@ from pydantic import TypeAdapter, ValidationError
 from service.setting_kinds import Duration
 from service.settings import Settings
 from tests.kit.programs import ROOT
+from tests.kit.prometheus import promtool
 from tests.shipping.reading import default, read_yaml, said, setting_names, tool
 
 TEXT = (ROOT / "compose.yaml").read_text(encoding="utf-8")
 SERVICES = read_yaml("compose.yaml")["services"]
-OPEN_TO_CHANGE = {"HTTP_PORT", "IMAGE", "SIGNET_REGISTRATION"}
+OPEN_TO_CHANGE = {"HTTP_PORT", "IMAGE", "SIGNET_REGISTRATION", "OTEL_EXPORTER_OTLP_ENDPOINT"}
+LOOKING_ON = {name: run for name, run in SERVICES.items() if "profiles" in run}
 MADE = {
     "SIGNET_SECRET_KEYS": secrets.token_urlsafe(48),
     "POSTGRES_PASSWORD": secrets.token_hex(24),
@@ -80,7 +82,9 @@ def test_a_weak_secret_starts_nothing(surroundings: pytest.MonkeyPatch) -> None:
 
 
 def test_only_the_public_port_is_published_and_only_on_this_machine() -> None:
-    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    published = {
+        name: service["ports"] for name, service in SERVICES.items() if "ports" in service and name not in LOOKING_ON
+    }
 
     assert published == {"signet": [f"127.0.0.1:${{HTTP_PORT:-8000}}:{default('port')}"]}
 
@@ -111,3 +115,37 @@ def test_what_needs_nothing_is_allowed_nothing(service: str) -> None:
 
     assert (run["read_only"], run["cap_drop"]) == (True, ["ALL"])
     assert "no-new-privileges:true" in run["security_opt"]
+
+
+def test_who_looks_on_is_asked_for_and_reached_from_this_machine_alone() -> None:
+    assert set(LOOKING_ON) == {"prometheus", "alertmanager", "grafana", "collector", "jaeger"}
+    for name, run in LOOKING_ON.items():
+        assert run["profiles"] == ["observability"], name
+        assert (run["read_only"], run["cap_drop"], run["networks"]) == (True, ["ALL"], ["default"]), name
+        assert all(port.startswith("127.0.0.1:") for port in run.get("ports", [])), name
+
+
+def test_every_file_that_is_mounted_is_there() -> None:
+    for name, run in LOOKING_ON.items():
+        for volume in run.get("volumes", []):
+            place = volume.split(":")[0]
+            assert not place.startswith("./") or (ROOT / place).exists(), f"{name}: {place}"
+
+
+def test_prometheus_takes_its_configuration() -> None:
+    done = promtool("check", "config", "--syntax-only", "local/observability/prometheus.yaml")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    (scraped,) = read_yaml("local/observability/prometheus.yaml")["scrape_configs"]
+    assert scraped["static_configs"][0]["targets"] == [f"signet:{default('management_port')}"]
+
+
+def test_grafana_finds_the_data_sources_that_are_linked() -> None:
+    sources = read_yaml("local/observability/datasources.yaml")["datasources"]
+    by_kind = {source["type"]: source for source in sources}
+
+    (trace,) = by_kind["prometheus"]["jsonData"]["exemplarTraceIdDestinations"]
+    assert trace["datasourceUid"] == by_kind["jaeger"]["uid"]
+    (provider,) = read_yaml("local/observability/dashboards.yaml")["providers"]
+    mounted = [volume.split(":")[:2] for volume in SERVICES["grafana"]["volumes"]]
+    assert ["./charts/signet/dashboards", provider["options"]["path"]] in mounted
