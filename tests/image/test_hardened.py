@@ -12,6 +12,7 @@ from tests.kit.services import free_ports
 from tests.kit.waiting import until
 
 START_SECONDS = 30.0
+PROMISED_SECONDS = 2.0
 
 
 @pytest.fixture
@@ -30,16 +31,20 @@ def settings(stores: Addresses, ports: tuple[int, int]) -> dict[str, str]:
 @pytest.fixture
 def container(image: Image, settings: dict[str, str], ports: tuple[int, int]) -> Iterator[Container]:
     """One that serves."""
-    begun = monotonic()
     with image.running(settings) as running:
-
-        def is_ready() -> bool:
-            assert running.is_running(), running.log()
-            return answers(f"http://127.0.0.1:{ports[1]}/readyz")
-
-        until(is_ready, begun + START_SECONDS)
-        print(f"the image answered {monotonic() - begun:.1f} s after it was started")
+        seconds_until_ready(running, ports)
         yield running
+
+
+def seconds_until_ready(running: Container, ports: tuple[int, int]) -> float:
+    begun = monotonic()
+
+    def is_ready() -> bool:
+        assert running.is_running(), running.log()
+        return answers(f"http://127.0.0.1:{ports[1]}/readyz")
+
+    until(is_ready, begun + START_SECONDS)
+    return monotonic() - begun
 
 
 def answers(url: str) -> bool:
@@ -68,6 +73,17 @@ def test_it_serves(
     assert answer.status_code == 201, answer.text + container.log()
     listed = image.attempt("users", "list", environment=settings)
     assert (listed.returncode, email in listed.stdout) == (0, True), listed.stderr
+
+
+def test_it_is_ready_within_two_seconds(image: Image, settings: dict[str, str], ports: tuple[int, int]) -> None:
+    """With its stores up; the best of three counts, for the machine may have other things to do."""
+    taken = []
+    for _ in range(3):
+        with image.running(settings) as running:
+            taken.append(seconds_until_ready(running, ports))
+
+    print("ready after " + ", ".join(f"{seconds:.1f} s" for seconds in taken))
+    assert min(taken) <= PROMISED_SECONDS
 
 
 def test_it_may_do_nothing_else(container: Container) -> None:
