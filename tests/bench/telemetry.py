@@ -2,7 +2,6 @@
 
 import asyncio
 import platform
-import re
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Mapping
@@ -12,16 +11,15 @@ from pathlib import Path
 
 import psutil
 
+from tests.bench import page
 from tests.bench.collector import collector
 from tests.bench.measuring import HASH_AS_SHIPPED, OTHER_CORES, SERVER_CORES, Subject, get, measure, pin
 from tests.kit.environment import Addresses, addresses
 from tests.kit.people import new_person
-from tests.kit.programs import ROOT, cold
+from tests.kit.programs import cold
 from tests.kit.services import running_service
 
 ROUNDS, SECONDS, PEOPLE = 3, 1.6, 16
-PAGE = ROOT / "docs/performance.md"
-BEGIN, END = "<!-- telemetry: make bench-telemetry -->", "<!-- end of telemetry -->"
 # Warm, from the fast lane; from the route, whose answer is in memory too; from the route with one statement.
 ASKED = {
     "fast lane": ("/v1/users/me", {}),
@@ -66,7 +64,7 @@ def main() -> None:
             stores.migrate()
             table = asyncio.run(compare(stores, path))
     print(table)
-    write(table)
+    page.write("telemetry", "What telemetry costs", table)
 
 
 async def compare(stores: Addresses, folder: Path) -> str:
@@ -133,17 +131,6 @@ def table_of(measured: Measured) -> str:
         "row exports every span to a collector on the other core.\n"
     )
     return how + "\n" + "\n".join(lines) + "\n"
-
-
-def write(table: str) -> None:
-    """Put the table between its marks, or at the end of the page when it has none yet."""
-    page = PAGE.read_text(encoding="utf-8") if PAGE.exists() else "# Performance\n"
-    section = f"{BEGIN}\n\n{table}\n{END}"
-    if BEGIN in page:
-        page = re.sub(f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: section, page, flags=re.DOTALL)
-    else:
-        page = f"{page.rstrip()}\n\n## What telemetry costs\n\n{section}\n"
-    PAGE.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

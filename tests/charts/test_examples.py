@@ -67,7 +67,15 @@ def test_operators_take_every_object_of_theirs(file: Path) -> None:
 def test_the_examples_make_objects_of_every_operator_the_chart_knows() -> None:
     found = {item["kind"] for file in EXAMPLES for item in manifests(values_of(file)) if is_defined(item)}
 
-    assert found == {"HTTPRoute", "ServiceMonitor", "PodMonitor", "Cluster", "Pooler", "ScheduledBackup"}
+    assert found == {
+        "HTTPRoute",
+        "ServiceMonitor",
+        "PodMonitor",
+        "PrometheusRule",
+        "Cluster",
+        "Pooler",
+        "ScheduledBackup",
+    }
 
 
 @pytest.mark.parametrize("file", sorted(ROOT.glob("k8s/examples/*.yaml")), ids=lambda file: file.stem)
