@@ -16,7 +16,7 @@ from tests.kit.people import new_person, problem
 from tests.kit.services import Service, StartService, running_service
 from tests.kit.waiting import eventually
 
-DRAIN, SHUTDOWN, MARGIN = 1.0, 2.0, 5.0
+DRAIN, SHUTDOWN, MARGIN = 2.5, 2.0, 5.0
 SETTINGS = {
     "SIGNET_DRAIN": f"{DRAIN}s",
     "SIGNET_SHUTDOWN_TIMEOUT": f"{SHUTDOWN}s",
