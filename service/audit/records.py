@@ -17,14 +17,17 @@ WRITE = statement("audit.write", insert(AuditEvent))
 
 async def write(connection: Connection, event: Event) -> None:
     """Write an event in the transaction it tells of; address and request id are those of the request at hand."""
+    where_from = origin()
     row = {
         "kind": event.kind,
         "user_id": event.user_id,
         "actor_id": event.actor_id,
         "session_id": event.session_id,
+        "address": where_from["event_address"],
+        "request_id": where_from["event_request_id"],
         "details": dict(event.details),
     }
-    await connection.execute(WRITE, row | _origin())
+    await connection.execute(WRITE, row)
 
 
 def noting(sessions: CTE) -> CTE:
@@ -45,9 +48,10 @@ def noting(sessions: CTE) -> CTE:
 
 def parameters(kind: Kind, details: Mapping[str, int]) -> dict[str, Any]:
     """Give what a statement with `noting` in it asks for."""
-    return {f"event_{name}": value for name, value in {"kind": kind, "details": details, **_origin()}.items()}
+    return {"event_kind": kind, "event_details": details, **origin()}
 
 
-def _origin() -> dict[str, Any]:
+def origin() -> dict[str, str | None]:
+    """Give address and id of the request at hand, as parameters of a statement that writes an event."""
     gathered = facts.current()
-    return {"address": gathered.address or None, "request_id": gathered.request_id or None}
+    return {"event_address": gathered.address or None, "event_request_id": gathered.request_id or None}

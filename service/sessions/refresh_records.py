@@ -6,6 +6,9 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Row, bindparam, text
 
+from service.audit import records as audit
+from service.audit.events import Kind
+from service.changes.messages import Kind as Told
 from service.security.refresh_tokens import Presented
 from service.sessions.records import Lengths, Signing
 from service.storage import Connection
@@ -48,27 +51,40 @@ _PRESENTED = bindparam("presented", type_=BigInteger)
 
 # Three of the outcomes write: rotated, moved forward, replayed. A repeat within the grace must not, or a refresh loop
 # would be a write loop; so the condition lets exactly those three through, and the row's lock settles who was first.
+# What a replay ends is told to every replica, and written down like a moved session, by the statement that does it:
+# all of it or nothing, without a BEGIN and a COMMIT around each rotation.
 SPEND = statement(
     "sessions.spend_refresh_token",
     text(f"""
-        UPDATE sessions s SET
-            generation = CASE
-                WHEN :presented > s.generation THEN :presented
-                WHEN :presented = s.generation THEN s.generation + 1
-                ELSE s.generation END,
-            rotated_at = CASE WHEN :presented >= s.generation THEN clock.now ELSE s.rotated_at END,
-            ended_at = CASE WHEN :presented < s.generation THEN clock.now END,
-            ended_by = CASE WHEN :presented < s.generation THEN 'replay' END
-        FROM users u, (SELECT clock_timestamp() AS now) clock
-        WHERE s.id = :session_id AND u.id = s.user_id AND u.status = 'active' AND s.ended_at IS NULL
-          AND s.created_at + CAST(:age AS interval) > clock.now
-          AND coalesce(s.rotated_at, s.created_at) + CAST(:idle AS interval) > clock.now
-          AND (:presented > s.generation
-               OR (:presented = s.generation
-                   AND (s.rotated_at IS NULL OR s.rotated_at + CAST(:grace AS interval) <= clock.now))
-               OR (:presented < s.generation
-                   AND NOT (:presented = s.generation - 1 AND s.rotated_at + CAST(:grace AS interval) > clock.now)))
-        RETURNING {_SHOWN}, s.ended_at
+        WITH spent AS (
+            UPDATE sessions s SET
+                generation = CASE
+                    WHEN :presented > s.generation THEN :presented
+                    WHEN :presented = s.generation THEN s.generation + 1
+                    ELSE s.generation END,
+                rotated_at = CASE WHEN :presented >= s.generation THEN clock.now ELSE s.rotated_at END,
+                ended_at = CASE WHEN :presented < s.generation THEN clock.now END,
+                ended_by = CASE WHEN :presented < s.generation THEN 'replay' END
+            FROM users u, (SELECT clock_timestamp() AS now) clock
+            WHERE s.id = :session_id AND u.id = s.user_id AND u.status = 'active' AND s.ended_at IS NULL
+              AND s.created_at + CAST(:age AS interval) > clock.now
+              AND coalesce(s.rotated_at, s.created_at) + CAST(:idle AS interval) > clock.now
+              AND (:presented > s.generation
+                   OR (:presented = s.generation
+                       AND (s.rotated_at IS NULL OR s.rotated_at + CAST(:grace AS interval) <= clock.now))
+                   OR (:presented < s.generation
+                       AND NOT (:presented = s.generation - 1 AND s.rotated_at + CAST(:grace AS interval) > clock.now)))
+            RETURNING {_SHOWN}, s.ended_at
+        ), told AS (
+            INSERT INTO changes (kind, subject)
+            SELECT '{Told.SESSION}', id FROM spent WHERE ended_at IS NOT NULL
+        ), noted AS (
+            INSERT INTO audit_events (kind, user_id, session_id, address, request_id)
+            SELECT CASE WHEN ended_at IS NULL THEN '{Kind.MOVED_FORWARD}' ELSE '{Kind.REPLAYED}' END,
+                   user_id, id, :event_address, :event_request_id
+            FROM spent WHERE ended_at IS NOT NULL OR generation = :presented
+        )
+        SELECT * FROM spent
     """).bindparams(_PRESENTED),  # noqa: S608 - assembled from constants
 )
 EXPLAIN = statement(
@@ -86,7 +102,7 @@ EXPLAIN = statement(
 async def spend(connection: Connection, presented: Presented, lengths: Lengths) -> Refreshed:
     """Rotate, move forward or end the session; when nothing of that fits, say what it was."""
     parameters = {"session_id": presented.session_id, "presented": presented.generation, **lengths.parameters()}
-    row = (await connection.execute(SPEND, parameters)).one_or_none()
+    row = (await connection.execute(SPEND, {**parameters, **audit.origin()})).one_or_none()
     if row is not None:
         return Refreshed(_written(row, presented), Signing(*row[:9]))
     row = (await connection.execute(EXPLAIN, parameters)).one_or_none()

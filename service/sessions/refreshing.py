@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 
-from service.audit import records as audit
-from service.audit.events import Event, Kind
-from service.changes import records as changes
 from service.changes.announcing import Announce
 from service.changes.messages import session_over
 from service.limits.charging import Charging
@@ -15,7 +12,7 @@ from service.sessions.problems import RefreshTokenRefused, RefreshUnsettled
 from service.sessions.records import Cause, Lengths
 from service.sessions.refresh_records import GRANTED, Outcome, Refreshed
 from service.sessions.shapes import TokenPair
-from service.storage import Connection, Database
+from service.storage import Database
 from service.telemetry.metrics import DomainMetrics
 
 
@@ -67,17 +64,4 @@ class Refreshing:
         return refreshed if refreshed.outcome is not Outcome.UNSETTLED else await self._spend(presented)
 
     async def _spend(self, presented: Presented) -> Refreshed:
-        async with self.database.begin() as connection:
-            refreshed = await refresh_records.spend(connection, presented, self.lengths)
-            await self._write_down(connection, refreshed)
-        return refreshed
-
-    async def _write_down(self, connection: Connection, refreshed: Refreshed) -> None:
-        signing = refreshed.signing
-        if signing is None:
-            return
-        if refreshed.outcome is Outcome.REPLAYED:
-            await changes.append(connection, session_over(signing.session_id))
-            await audit.write(connection, Event(Kind.REPLAYED, signing.user_id, None, signing.session_id))
-        if refreshed.outcome is Outcome.MOVED:
-            await audit.write(connection, Event(Kind.MOVED_FORWARD, signing.user_id, None, signing.session_id))
+        return await self.database.write(refresh_records.spend, presented, self.lengths)

@@ -60,7 +60,7 @@ class Database:
         *arguments: Arguments.args,
         **named: Arguments.kwargs,
     ) -> Answer:
-        """Run work that is one statement, and so a transaction by itself: BEGIN and COMMIT are two journeys more."""
+        """Run work whose statements are transactions by themselves: BEGIN and COMMIT are two journeys more."""
         with self._doubting(), translated(self._metrics.errors):
             async with self._in_time(), self._place(), self._writing() as connection:
                 return await work(connection, *arguments, **named)
