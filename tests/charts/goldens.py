@@ -29,7 +29,7 @@ def fields(value: Any, path: str) -> Iterator[str]:
             unnamed = {name: rest for name, rest in inner.items() if name != "name"}
             yield from fields(unnamed, f"{path}[{inner.get('name', number)}]")
     elif isinstance(value, str) and "\n" in value.strip():
-        yield f"{path}: ({len(value.splitlines())} lines)"
+        yield f"{path}: (a text of its own)"
     else:
         yield f"{path}: {value}"
 
