@@ -86,6 +86,7 @@ dashboards-preview: install-development ## Live a minute with Signet and draw ev
 lock: install-development ## Lock the dependencies anew after a change of requirements/*.in
 	@$(LOCK) requirements/service.in --output-file requirements/service.txt
 	@$(LOCK) requirements/local.in --output-file requirements/local.txt
+	@$(LOCK) requirements/loadtests.in --output-file requirements/loadtests.txt
 	@$(LOCK) requirements/development.in --output-file requirements/development.txt
 	@$(LOCK) requirements/reload.in --output-file requirements/reload.txt
 
