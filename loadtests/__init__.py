@@ -12,7 +12,9 @@ Read from the outside in:
     expecting.py   what caches should have answered, played through from the dataset
     popularity.py  who is asked for how often (Zipf)
     subject.py     Signet and its stores, started for the run, or the deployment that was named
+    slowing.py     a database that answers later
     seeding.py     people and sessions by COPY
+    hashing.py     what a password check costs here
     people.py      who they are: the same number is always the same person
     purse.py       their tokens, made with the deployment's own secret
     measuring.py   scrapes of every replica, connections in Postgres, statements
@@ -22,7 +24,8 @@ Read from the outside in:
     crowds/        the simulated users
     plans.py       what the generator is told
     tally.py       latencies by second, request and outcome, small enough to send around
-    reporting.py   HTML, JSON and Markdown;  plots.py  draws;  comparing.py  holds two runs side by side
+    reporting.py   HTML, JSON and Markdown; drawing.py chooses the plots, plots.py draws them
+    comparing.py   two reports side by side
 
 Only generating, world and crowds import Locust: it replaces the standard library's sockets by its own.
 """

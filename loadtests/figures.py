@@ -3,13 +3,11 @@
 from collections.abc import Iterable
 
 from loadtests.evidence import Evidence
-from loadtests.exposition import Reading, Unreadable, quantile
+from loadtests.exposition import Unreadable, quantile
 from loadtests.gates import Figure
 
 _READS = "signet_cache_reads_total"
 _STATEMENTS = "signet_database_statement_duration_seconds_count"
-# Statements a process runs beside its requests, whenever their time comes.
-_DUTIES = ("changes.poll", "changes.load", "users.count_schemes", "users.size", "keys.", "housekeeping.")
 
 
 def p(share: float, name: str, phase: str | None = None, *, outcome: str | None = None) -> Figure:
@@ -87,19 +85,16 @@ def pool_wait(share: float, phase: str | None = None) -> Figure:
     return lambda evidence: 1000 * quantile(evidence.delta(phase), "signet_database_pool_wait_seconds", share)
 
 
-def statements_per(request: str, of: tuple[str, ...]) -> Figure:
-    """Give how many of these statements ran for each such request, all phases together."""
+def statements_per(requests: Iterable[str], of: str) -> Figure:
+    """Give how many statements whose names begin with `of` ran for each such request, all phases together."""
+    listed = frozenset(requests)
 
     def figure(evidence: Evidence) -> float:
-        asked = evidence.tally.count(lambda cell: cell[1] == request)
-        delta = evidence.delta()
-        return sum(delta.sum(_STATEMENTS, statement=name) for name in of) / max(1, asked)
+        asked = evidence.tally.count(lambda cell: cell[1] in listed)
+        ran = evidence.delta().by(_STATEMENTS, "statement")
+        return sum(count for name, count in ran.items() if name.startswith(of)) / max(1, asked)
 
     return figure
-
-
-def statements_of_requests(reading: Reading) -> float:
-    return sum(value for name, value in reading.by(_STATEMENTS, "statement").items() if not name.startswith(_DUTIES))
 
 
 def connections(evidence: Evidence) -> float:

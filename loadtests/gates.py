@@ -114,7 +114,7 @@ def _find_void(evidence: Evidence) -> list[str]:
         reasons.append(f"the generator woke up {late:.0f} ms late, of which {MOST_LATE_MS:.0f} are forgiven")
     skipped = evidence.tally.count(_own(".skipped", first))
     turns = sum(evidence.count(name) for name in evidence.tally.names())
-    if skipped > MOST_SKIPPED * max(1, turns) and not evidence.facts.get("may_fall_behind"):
+    if skipped > MOST_SKIPPED * max(1, turns) and not evidence.scenario.is_overload:
         reasons.append(f"the generator fell behind its schedule and left out {skipped} turns of {turns + skipped}")
     return reasons
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from loadtests import seeding
+from loadtests import hashing, seeding
 from loadtests.evidence import Evidence
 from loadtests.gates import Verdict, judge
 from loadtests.measuring import Measuring
@@ -91,6 +91,7 @@ class _Run:
     async def run(self) -> Evidence:
         plan = await self._prepare()
         can_tell = await self._measuring.reset_statements() if self._subject.stores else False
+        verify_seconds = hashing.verify_seconds(self._subject.settings)
         await self._measuring.scrape()
         with tempfile.TemporaryDirectory() as folder:
             result = await self._generate(plan, Path(folder))
@@ -105,7 +106,11 @@ class _Run:
             connections=[look for look in self._measuring.connections if look[0] >= 0],
             statements=await self._measuring.statements() if can_tell else [],
             failures=result["failures"],
-            facts={"plan": plan.to_json()},
+            facts={
+                "begins_at": self._measuring.begins_at,
+                "taken": self._subject.taken,
+                "verify_seconds": verify_seconds,
+            },
         )
 
     async def _prepare(self) -> Plan:

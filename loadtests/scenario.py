@@ -68,6 +68,10 @@ class Scenario:
     settings: Mapping[str, str] = field(default_factory=dict)
     interventions: tuple[Intervention, ...] = ()
     replicas: int = 2
+    # How much later Postgres answers between `slow database` and `heal database`, in seconds.
+    slowness: float = 0.0
+    # Whether users may be kept waiting so long that turns are left out: where more is asked for than can be done.
+    is_overload: bool = False
 
     @property
     def seconds(self) -> float:

@@ -15,6 +15,7 @@ from urllib.request import urlopen
 import redis
 
 from loadtests.scenario import Scenario
+from loadtests.slowing import SlowDatabase
 from local import children
 from local import stores as local_stores
 from local.children import Command
@@ -44,6 +45,8 @@ class Subject:
     hosts: tuple[str, ...]
     metrics: tuple[str, ...]
     stores: local_stores.Stores | None = None
+    slow: SlowDatabase | None = None
+    slowness: float = 0.0
     taken: str = "redis"
     hooks: Hooks = field(default_factory=Hooks)
 
@@ -62,6 +65,15 @@ class Subject:
                 client.flushdb()
 
         await asyncio.to_thread(flush)
+
+    async def slow_database(self) -> None:
+        """Let Postgres answer later. A deployment's own can't be slowed down: there the crowd has to be larger."""
+        if self.slow is not None:
+            self.slow.slow(self.slowness)
+
+    async def heal_database(self) -> None:
+        if self.slow is not None:
+            self.slow.slow(0.0)
 
     async def take_away(self) -> None:
         """Stop the chosen store as a crash would, or run the hook."""
@@ -95,15 +107,20 @@ def started(scenario: Scenario, folder: Path, module: str = "service") -> Iterat
     with ExitStack() as stack:
         own = stack.enter_context(opened(folder, patience))
         stores = stack.enter_context(local_stores.running(folder / "stores", max_connections=200))
+        slow = stack.enter_context(SlowDatabase(stores.postgres.url).running()) if scenario.slowness else None
         os.environ.update(_environment(scenario, own, stores, os.environ))
+        if slow is not None:
+            os.environ["SIGNET_DATABASE_URL"] = slow.through
+            os.environ["SIGNET_DATABASE_DIRECT_URL"] = stores.postgres.url
         done = children.run(_command("service", "migrate"), own, patience, within=120)
         if done.exit_code:
             raise CannotStart(f"The database could not be made ready: {done.last_line}")
         replicas = [_replica(own, patience, number, module) for number in range(scenario.replicas)]
-        for replica in replicas:
+        for replica, _ in replicas:
             stack.enter_context(replica.running())
-        urls = [replica.url.split(" ") for replica in replicas]
-        yield Subject(Settings(), tuple(url[0] for url in urls), tuple(url[1] for url in urls), stores)
+        hosts = tuple(replica.url for replica, _ in replicas)
+        metrics = tuple(address for _, address in replicas)
+        yield Subject(Settings(), hosts, metrics, stores, slow, scenario.slowness)
 
 
 def _environment(
@@ -123,20 +140,22 @@ def _environment(
     return {**ours, "SIGNET_DATABASE_URL": stores.postgres.url, "SIGNET_REDIS_URL": stores.valkey.url}
 
 
-def _replica(folder: Folder, patience: Patience, number: int, module: str) -> Server:
+def _replica(folder: Folder, patience: Patience, number: int, module: str) -> tuple[Server, str]:
+    """Describe a replica, and say where it tells its metrics."""
     port, management = folder.port(f"replica-{number}"), folder.port(f"replica-{number}-management")
     ports = {"SIGNET_PORT": str(port), "SIGNET_MANAGEMENT_PORT": str(management)}
     address = f"http://127.0.0.1:{management}"
-    return Server(
+    server = Server(
         name=f"Replica {number}",
         command=Command(_words(module, "serve"), environment={**os.environ, **ports}),
         folder=folder,
         patience=patience,
         is_ready=lambda _: _answers(f"{address}/readyz"),
         last_words=lambda said: said[-2000:],
-        url=f"http://127.0.0.1:{port} {address}",
+        url=f"http://127.0.0.1:{port}",
         log=folder.path / f"replica-{number}.log",
     )
+    return server, address
 
 
 def _command(module: str, *words: str) -> Command:

@@ -3,7 +3,7 @@
 from loadtests.crowds.leaving import Leavers
 from loadtests.crowds.living import Newcomers, Residents
 from loadtests.crowds.reading import Herds, Listers, Readers, Verifiers
-from loadtests.crowds.refreshing import Refreshers
+from loadtests.crowds.refreshing import Expired, Refreshers
 from loadtests.crowds.signing_in import Arrivals, Guessers
 from loadtests.crowds.walking import Walker
 from loadtests.crowds.writing import Editors, Probes
@@ -11,8 +11,8 @@ from loadtests.crowds.writing import Editors, Probes
 KINDS: dict[str, type[Walker]] = {
     kind.__name__: kind
     for kind in (
-        Arrivals, Editors, Guessers, Herds, Leavers, Listers, Newcomers, Probes, Readers, Refreshers, Residents,
-        Verifiers,
+        Arrivals, Editors, Expired, Guessers, Herds, Leavers, Listers, Newcomers, Probes, Readers, Refreshers,
+        Residents, Verifiers,
     )
 }  # fmt: skip
 
