@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import inf
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -66,23 +65,3 @@ def added(readings: Iterable[Reading]) -> Reading:
         for key, value in reading.samples.items():
             samples[key] = samples.get(key, 0.0) + value
     return Reading(samples, families)
-
-
-def quantile(reading: Reading, name: str, share: float, **labels: str) -> float:
-    """Estimate a quantile of a histogram as Prometheus does: evenly spread within a bucket."""
-    wanted, counts = frozenset(labels.items()), dict[float, float]()
-    for (its_name, its), value in reading.samples.items():
-        if its_name == f"{name}_bucket" and wanted <= its:
-            bound = float(dict(its)["le"])
-            counts[bound] = counts.get(bound, 0.0) + value
-    total = counts.get(inf, 0.0)
-    if not total:
-        raise Unreadable(f"nothing was observed in {name}")
-    before, lower = 0.0, 0.0
-    for bound in sorted(counts):
-        if counts[bound] >= share * total:
-            if bound == inf:
-                return lower
-            return lower + (bound - lower) * (share * total - before) / max(counts[bound] - before, 1e-9)
-        before, lower = counts[bound], bound
-    return lower

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from loadtests.evidence import Evidence
-from loadtests.exposition import Unreadable, quantile
+from loadtests.exposition import Unreadable
 from loadtests.gates import Figure
 
 _READS = "signet_cache_reads_total"
@@ -80,9 +80,14 @@ def most_loads(evidence: Evidence) -> float:
     return len(evidence.seen) * evidence.replicas + writes * evidence.replicas
 
 
-def pool_wait(share: float, phase: str | None = None) -> Figure:
-    """Give a quantile of the waits for a connection, in milliseconds."""
-    return lambda evidence: 1000 * quantile(evidence.delta(phase), "signet_database_pool_wait_seconds", share)
+def pool_waits_over(seconds: float, phase: str | None = None) -> Figure:
+    """Count the waits for a connection that took longer; `seconds` is a bound of the metric's buckets."""
+
+    def figure(evidence: Evidence) -> float:
+        delta, metric = evidence.delta(phase), "signet_database_pool_wait_seconds"
+        return delta.sum(f"{metric}_count") - delta.sum(f"{metric}_bucket", le=str(seconds))
+
+    return figure
 
 
 def statements_per(requests: Iterable[str], of: str) -> Figure:

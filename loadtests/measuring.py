@@ -8,13 +8,14 @@ from typing import Any
 from urllib.request import urlopen
 
 import asyncpg
-from asyncpg.exceptions import InterfaceError, PostgresError
+from asyncpg.exceptions import InterfaceError, InternalClientError, PostgresError
 
 from loadtests.evidence import Moment
 from loadtests.exposition import Reading
 
 _SCRAPE_SECONDS, _LOOK_SECONDS = 2.0, 0.2
-_AWAY = (OSError, PostgresError, InterfaceError)
+# The last is what asyncpg says of a connection that broke in the middle of a word.
+_AWAY = (OSError, PostgresError, InterfaceError, InternalClientError)
 _CONNECTIONS = """
     SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = 'signet' AND backend_type = 'client backend'

@@ -84,8 +84,11 @@ class Walker(FastHttpUser):
         raise NotImplementedError
 
     def draw(self) -> int:
-        """Choose a person as popularity has it."""
-        return self.world.popularity.draw(self.random)
+        """Choose a person as popularity has it; with the option `among` one of so many, the most popular ones."""
+        among = self.option("among", self.world.plan.dataset.people)
+        while (person := self.world.popularity.draw(self.random)) >= among:
+            pass
+        return person
 
     def option(self, name: str, otherwise: float) -> float:
         return self.crowd.options.get(name, otherwise)

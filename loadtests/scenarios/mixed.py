@@ -59,7 +59,7 @@ SCENARIO = Scenario(
         Crowd("Verifiers", 20, 0.25, ("warm-up", "baseline", "day")),
         Crowd("Residents", 40, 0.8, DAY, ramp=6.0),
         Crowd("Newcomers", 1, 2.0, DAY),
-        Crowd("Guessers", 5, 0.8, DAY),
+        Crowd("Guessers", 5, 0.4, DAY),
     ),
     gates=GATES,
 )

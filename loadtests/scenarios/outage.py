@@ -6,7 +6,8 @@ from loadtests.figures import p, refused_share
 from loadtests.gates import at_least, at_most
 from loadtests.scenario import Crowd, Dataset, Intervention, Phase, Scenario
 
-PEOPLE = 100
+# Who is read is not edited: what is known to be outdated is not shown, whatever is away.
+PEOPLE, READ = 100, 90
 # What is promised: a refusal within a second; SIGNET_STALE_IF_ERROR is longer than any outage here.
 REFUSED_WITHIN_MS = 1_000.0
 PHASES = (Phase("warm-up", 6), Phase("baseline", 6), Phase("away", 20), Phase("settling", 3), Phase("recovered", 6))
@@ -61,7 +62,7 @@ SCENARIO = Scenario(
     dataset=Dataset(PEOPLE),
     phases=PHASES,
     crowds=(
-        Crowd("Readers", 30, 0.3, ALWAYS, options={"verifies": 0.3}),
+        Crowd("Readers", 30, 0.3, ALWAYS, options={"verifies": 0.3, "among": READ}),
         Crowd("Probes", 4, 0.25, ALWAYS),
         Crowd("Editors", 4, 1.0, ALWAYS, options={"own": 1}),
         Crowd("Listers", 5, 0.5, ALWAYS),

@@ -2,11 +2,12 @@
 
 from loadtests.evidence import Evidence
 from loadtests.exposition import Unreadable
-from loadtests.figures import answered, connections, counted, p, pool_wait, ratio, refused_share
+from loadtests.figures import answered, connections, counted, p, pool_waits_over, ratio, refused_share
 from loadtests.gates import at_least, at_most
 from loadtests.scenario import Crowd, Dataset, Intervention, Phase, Scenario
 
-PEOPLE = 60
+# Who is read is not edited: what is edited has to be read from Postgres again.
+PEOPLE, READ = 60, 50
 POOL, WAIT_MS, SLOWNESS = 2, 300.0, 0.025
 # What a request adds to the slow answer of its statement.
 OVERHEAD = 0.006
@@ -47,7 +48,7 @@ GATES = (
     at_most(most_connections, "connections in pg_stat_activity", connections, why="replicas x (pool + 1)"),
     at_least(1.0, "waited in vain under pressure", counted("signet_database_pool_timeouts_total", "pressure")),
     at_most(0.0, "waited in vain before and after", timeouts_elsewhere),
-    at_most(WAIT_MS * 1.25, "p99 of waits for a connection", pool_wait(0.99), unit="ms", why="SIGNET_DATABASE_WAIT"),
+    at_most(0.0, "waits for a connection over 0.5 s", pool_waits_over(0.5), why="SIGNET_DATABASE_WAIT"),
     at_most(WAIT_MS + 250, "p99 until a refusal", refusals_last, unit="ms"),
     at_least(least_answered, "uncached answers a second", answered_per_second, why="connections / slowness"),
     at_most(0.0, "refused otherwise than 503 + Retry-After", refused_share(UNCACHED, ["200", "412", "503"])),
@@ -67,7 +68,7 @@ SCENARIO = Scenario(
     dataset=Dataset(PEOPLE),
     phases=PHASES,
     crowds=(
-        Crowd("Readers", 30, 0.25, ALWAYS),
+        Crowd("Readers", 30, 0.25, ALWAYS, options={"among": READ}),
         Crowd("Probes", 2, 0.25, ALWAYS),
         Crowd("Listers", 100, 0.4, ("pressure",), ramp=1.0),
         Crowd("Editors", 4, 1.0, ("pressure",), options={"own": 1}),
