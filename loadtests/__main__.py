@@ -1,5 +1,6 @@
-"""python -m loadtests: run, seed, compare. Exit 0: every gate kept; 1: one was not; 2: the run says nothing."""
+"""python -m loadtests: run, seed, work, compare. Exit 0: every gate kept; 1: one was not; 2: the run says nothing."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import click
 
 from loadtests import running, scenarios, seeding
+from loadtests.comparing import NotComparable, compare
 from loadtests.reporting import write_reports
 from loadtests.subject import Hooks
 from local.refusals import CannotStart
@@ -67,6 +69,26 @@ def _tell(ran: running.Ran) -> None:
 def seed(people: int) -> None:
     """Fill the database of the environment with people; those who are there stay."""
     click.echo(f"{seeding.seed_alone(Settings(), people):,} people are new.")
+
+
+@cli.command()
+@click.argument("master")
+def work(master: str) -> None:
+    """Be a worker of the master at this address, until it has enough."""
+    # In a process of its own: Locust replaces the standard library's sockets as soon as it is imported.
+    words = [sys.executable, "-m", "loadtests.generating", "work", master]
+    os.execv(sys.executable, words)  # noqa: S606 - our own words
+
+
+@cli.command(name="compare")
+@click.argument("before", type=click.Path(exists=True, path_type=Path))
+@click.argument("after", type=click.Path(exists=True, path_type=Path))
+def compare_reports(before: Path, after: Path) -> None:
+    """Hold two JSON reports of a scenario side by side."""
+    try:
+        click.echo(compare(before, after))
+    except NotComparable as refusal:
+        raise click.ClickException(str(refusal)) from refusal
 
 
 if __name__ == "__main__":

@@ -64,7 +64,9 @@ class Subject:
     async def flush_redis(self) -> None:
         def flush() -> None:
             with redis.Redis.from_url(self.settings.redis_address()) as client:
-                client.flushdb()
+                # The service's own user may not FLUSHDB, and the server may have other users.
+                for key in client.scan_iter("signet:*", count=1000):
+                    client.unlink(key)
 
         await asyncio.to_thread(flush)
 

@@ -14,5 +14,5 @@ async def run_in_order(self: HashingPool, _address: str, work: Callable[[], Resu
 
 
 if __name__ == "__main__":
-    HashingPool.run = run_in_order  # type: ignore[method-assign]
+    HashingPool.run = run_in_order  # type: ignore[assignment, method-assign]
     main()
