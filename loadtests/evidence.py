@@ -1,6 +1,6 @@
 """What a run has left behind, as gates read it. Whatever is missing raises Unreadable."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -21,6 +21,15 @@ class Moment:
     connections: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """Processor seconds of all workers until then: of the threads of event loops, and of all others, which hash."""
+
+    second: float
+    loops: float
+    others: float
+
+
 @dataclass
 class Evidence:
     """Everything there is to judge a run by. `facts` are what the scenario's own environment adds."""
@@ -30,6 +39,7 @@ class Evidence:
     seen: set[int]
     moments: list[Moment]
     connections: list[tuple[float, int]] = field(default_factory=list)
+    threads: list[Threads] = field(default_factory=list)
     statements: list[dict[str, Any]] = field(default_factory=list)
     failures: list[dict[str, Any]] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -83,6 +93,14 @@ class Evidence:
             raise Unreadable("no replica was named whose metrics could be read")
         return [_less(old, new) for old, new in pairs]
 
+    def threads_in(self, phase: str) -> Threads:
+        """Give the processor seconds that threads used in a phase; only where the workers are ours to look at."""
+        if not self.threads:
+            raise Unreadable("the service's processes are on another machine")
+        begin, end = self.scenario.span(phase)
+        first, last = (min(self.threads, key=lambda look: abs(look.second - second)) for second in (begin, end))
+        return Threads(last.second - first.second, last.loops - first.loops, last.others - first.others)
+
     def most(self, of: Callable[[Reading], float], phase: str | None = None) -> float:
         """Give the highest value any replica showed in any look."""
         return max(self._values(of, phase))
@@ -119,11 +137,3 @@ def _less(before: Reading | None, after: Reading | None) -> Reading:
     if before is None or after is None:
         raise Unreadable("a replica's metrics could not be read before or after")
     return after.less(before)
-
-
-def shares(counts: Iterable[float]) -> list[float]:
-    listed = list(counts)
-    total = sum(listed)
-    if not total:
-        raise Unreadable("nothing was counted")
-    return [count / total for count in listed]

@@ -8,9 +8,10 @@ from typing import Any
 from urllib.request import urlopen
 
 import asyncpg
+import psutil
 from asyncpg.exceptions import InterfaceError, InternalClientError, PostgresError
 
-from loadtests.evidence import Moment
+from loadtests.evidence import Moment, Threads
 from loadtests.exposition import Reading
 
 _SCRAPE_SECONDS, _LOOK_SECONDS = 2.0, 0.2
@@ -33,9 +34,11 @@ class Measuring:
 
     metrics: tuple[str, ...]
     database_url: str
+    workers: tuple[int, ...] = ()
     begins_at: float = 0.0
     looks: list[tuple[float, list[str | None]]] = field(default_factory=list)
     connections: list[tuple[float, int]] = field(default_factory=list)
+    threads: list[Threads] = field(default_factory=list)
 
     @property
     def now(self) -> float:
@@ -46,6 +49,8 @@ class Measuring:
         second = self.now if self.begins_at else float("-inf")
         texts = await asyncio.gather(*(asyncio.to_thread(_fetch, f"{url}/metrics") for url in self.metrics))
         self.looks.append((second, list(texts)))
+        if self.workers:
+            self.threads.append(_look_at_threads(second, self.workers))
 
     async def watch_replicas(self, boundaries: list[float]) -> None:
         """Scrape at each boundary of phases, and between them."""
@@ -90,6 +95,17 @@ class Measuring:
             finally:
                 await connection.close()
         return None
+
+
+def _look_at_threads(second: float, workers: tuple[int, ...]) -> Threads:
+    loops = others = 0.0
+    for pid in workers:
+        with suppress(psutil.Error):
+            for thread in psutil.Process(pid).threads():
+                used = thread.user_time + thread.system_time
+                loops += used if thread.id == pid else 0.0
+                others += used if thread.id != pid else 0.0
+    return Threads(second, loops, others)
 
 
 def _grid(end: float) -> list[float]:

@@ -86,7 +86,7 @@ class _Run:
         self._scenario = scenario
         self._wishes = wishes
         self._subject = subject
-        self._measuring = Measuring(subject.metrics, subject.watching_url)
+        self._measuring = Measuring(subject.metrics, subject.watching_url, subject.workers)
 
     async def run(self) -> Evidence:
         plan = await self._prepare()
@@ -104,6 +104,7 @@ class _Run:
             seen=set(result["seen"]),
             moments=self._measuring.moments(),
             connections=[look for look in self._measuring.connections if look[0] >= 0],
+            threads=self._measuring.threads,
             statements=await self._measuring.statements() if can_tell else [],
             failures=result["failures"],
             facts={

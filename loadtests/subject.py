@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import urlopen
 
+import psutil
 import redis
 
 from loadtests.scenario import Scenario
@@ -47,6 +48,8 @@ class Subject:
     hosts: tuple[str, ...]
     metrics: tuple[str, ...]
     stores: local_stores.Stores | None = None
+    # The processes that answer requests, where they are ours: one for each replica.
+    workers: tuple[int, ...] = ()
     slow: SlowDatabase | None = None
     slowness: float = 0.0
     taken: str = "redis"
@@ -124,7 +127,8 @@ def started(scenario: Scenario, folder: Path, module: str = "service") -> Iterat
             stack.enter_context(replica.running())
         hosts = tuple(replica.url for replica, _ in replicas)
         metrics = tuple(address for _, address in replicas)
-        yield Subject(Settings(), hosts, metrics, stores, slow, scenario.slowness)
+        workers = tuple(psutil.Process(replica.pid).children()[0].pid for replica, _ in replicas)
+        yield Subject(Settings(), hosts, metrics, stores, workers, slow, scenario.slowness)
 
 
 def _environment(

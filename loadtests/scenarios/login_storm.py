@@ -12,6 +12,19 @@ QUIET = p(0.99, "read", "baseline")
 PHASES = (Phase("warm-up", 5), Phase("baseline", 10), Phase("storm", 16))
 
 
+def cpu_beside_hash(evidence: Evidence) -> float:
+    """Give the cost of a sign-in as a multiple of its hash.
+
+    Where the threads can be looked at, both are taken from the same seconds of the same process; elsewhere the hash is
+    one measured on this machine.
+    """
+    if not evidence.threads:
+        return ratio(cpu_per_sign_in, verify_seconds)(evidence)
+    storm, quiet = evidence.threads_in("storm"), evidence.threads_in("baseline")
+    signing_in = storm.loops - quiet.loops * storm.second / quiet.second
+    return (storm.others + signing_in) / max(storm.others, 1e-9)
+
+
 def cpu_per_sign_in(evidence: Evidence) -> float:
     """Divide what the storm cost beyond the same seconds of reading, by the passwords that were checked."""
     reading = cpu_seconds(evidence, "baseline") * evidence.seconds("storm") / evidence.seconds("baseline")
@@ -42,7 +55,7 @@ GATES = (
     at_most(fair_guesses, "hashes of one address", answered("guess", "401"), why="each address has its turn"),
     at_most(0.0, "refused reads", refused_share(["read"], ["200"])),
     at_most(2.0, "p99 of reads beside baseline", ratio(p(0.99, "read", "storm"), QUIET), unit="x"),
-    at_most(1.10, "CPU of a sign-in beside its hash", ratio(cpu_per_sign_in, verify_seconds), unit="x"),
+    at_most(1.10, "CPU of a sign-in beside its hash", cpu_beside_hash, unit="x"),
     at_least(0.9, "hashing threads busy", busy),
     at_most(0.0, "pool timeouts", counted("signet_database_pool_timeouts_total")),
 )
