@@ -78,6 +78,24 @@ ENV PYTHONPATH=/app:/opt/source PYTHONDONTWRITEBYTECODE=
 ENTRYPOINT ["sh", "-c", "[ \"$1\" != dev ] || [ -e service ] || cp -R /opt/source/service . && exec python -m service \"$@\"", "signet"]
 CMD ["dev"]
 
+# What generates load: Locust, the scenarios, and of the service what makes its tokens.
+FROM packages AS packages-loadtests
+COPY requirements/loadtests.txt loadtests.txt
+RUN python -m pip --python /opt/signet/bin/python install --compile --require-hashes --only-binary=:all: \
+      --requirement loadtests.txt \
+ && python -m compileall -q /opt/signet/lib
+
+FROM bare AS loadtests
+COPY LICENSE NOTICE ./
+COPY --from=packages-loadtests /opt/signet /opt/signet
+COPY service service
+COPY local local
+COPY loadtests loadtests
+USER 10001:10001
+EXPOSE 5557
+ENTRYPOINT ["python", "-m", "loadtests"]
+CMD ["--help"]
+
 FROM bare AS service
 COPY LICENSE NOTICE ./
 COPY --from=compiled /bytecode /

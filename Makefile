@@ -18,13 +18,26 @@ VERSION ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 BUILDER ?=
 BUILD_FLAGS ?=
 
+# `make load SCENARIO=mixed`. Without HOST it starts Signet and its stores by itself; with it METRICS names where each
+# replica tells its metrics. LOAD_WORKERS=2 generates from two processes; UI=1 shows Locust's pages; LENGTH=10 is ten times
+# as long. AWAY and BACK are shell commands that take a store away from a deployment and bring it back.
+SCENARIO ?= warm-cache
+HOST ?=
+METRICS ?=
+LOAD_WORKERS ?= 0
+LENGTH ?= 1
+UI ?=
+AWAY ?=
+BACK ?=
+PEOPLE ?= 100000
+
 IN_VENV = .venv/bin/python -m
 LOCK = $(IN_VENV) uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header $(LOCK_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help up observe test test-cluster check prove bench bench-telemetry bench-revocation image test-image chart \
-	dashboards dashboards-preview lock clean install-local install-development python
+.PHONY: help up observe test test-cluster check prove load load-seed load-compare bench bench-telemetry bench-revocation \
+	image test-image chart dashboards dashboards-preview lock clean install-local install-development python
 
 help: ## List what make can do
 	@echo "Usage: make <target>"
@@ -44,9 +57,9 @@ test-cluster: install-development ## Try the chart on the cluster that kubectl t
 	@$(IN_VENV) pytest -n 0 -m cluster tests/cluster $(ARGUMENTS)
 
 check: install-development ## Run the linters, the types and the rules about the code itself
-	@$(IN_VENV) ruff check service tests local charts
-	@$(IN_VENV) ruff format --check service tests local charts
-	@$(IN_VENV) mypy service tests local
+	@$(IN_VENV) ruff check service tests local charts loadtests
+	@$(IN_VENV) ruff format --check service tests local charts loadtests
+	@$(IN_VENV) mypy service tests local loadtests
 	@.venv/bin/python -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 	@$(IN_VENV) codespell_lib
 	@.venv/bin/hadolint Dockerfile
@@ -55,6 +68,17 @@ check: install-development ## Run the linters, the types and the rules about the
 
 prove: install-development ## Run the long tests
 	@$(IN_VENV) pytest -m prove $(ARGUMENTS)
+
+load: install-development ## Run a load test and judge it: SCENARIO=warm-cache, or another of loadtests/scenarios
+	@$(IN_VENV) loadtests run '$(SCENARIO)' --workers '$(LOAD_WORKERS)' --length '$(LENGTH)' \
+		$(foreach host,$(HOST),--host '$(host)') $(foreach url,$(METRICS),--metrics '$(url)') \
+		$(if $(UI),--ui) $(if $(AWAY),--away '$(AWAY)') $(if $(BACK),--back '$(BACK)') $(ARGUMENTS)
+
+load-seed: install-development ## Fill a database with people for load tests: PEOPLE=1000000
+	@$(IN_VENV) loadtests seed --people '$(PEOPLE)'
+
+load-compare: install-development ## Hold two reports side by side: A=one.json B=other.json
+	@$(IN_VENV) loadtests compare '$(A)' '$(B)'
 
 bench: install-development ## Measure how much a request costs
 	@$(IN_VENV) tests.bench $(ARGUMENTS)
@@ -86,6 +110,7 @@ dashboards-preview: install-development ## Live a minute with Signet and draw ev
 lock: install-development ## Lock the dependencies anew after a change of requirements/*.in
 	@$(LOCK) requirements/service.in --output-file requirements/service.txt
 	@$(LOCK) requirements/local.in --output-file requirements/local.txt
+	@$(LOCK) requirements/loadtests.in --output-file requirements/loadtests.txt
 	@$(LOCK) requirements/development.in --output-file requirements/development.txt
 	@$(LOCK) requirements/reload.in --output-file requirements/reload.txt
 

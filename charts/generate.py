@@ -74,6 +74,7 @@ RULES: dict[str, dict[str, Any]] = {
     "autoscaling.behavior": OPEN,
     "resources": OPEN,
     "migrations.resources": OPEN,
+    "loadtest.resources": OPEN,
     "postgres.bundled.resources": OPEN,
     "postgres.cloudnativePg.resources": OPEN,
     "redis.bundled.resources": OPEN,
@@ -169,13 +170,23 @@ def readme() -> str:
 
 def base() -> str:
     """Render the chart into the manifests of the kustomize base; `helm test` is Helm's own and turned off there."""
-    values = yaml.safe_load((ROOT / "k8s/values.yaml").read_text(encoding="utf-8"))
+    return manifests({}, "")
+
+
+def loadtest() -> str:
+    """Render what a load test adds to the base."""
+    return manifests({"loadtest": {"enabled": True}}, "loadtest.yaml")
+
+
+def manifests(more: dict[str, Any], ending: str) -> str:
+    """Render the templates whose names end so."""
+    values = yaml.safe_load((ROOT / "k8s/values.yaml").read_text(encoding="utf-8")) | more
     with helm_python.Chart.load(CHART) as chart:
         rendered = chart.render(values, name="signet", namespace="signet")
     kept = [
         f"---\n# From charts/signet/{name.split('/', 1)[1]}\n{text.strip()}\n"
         for name, text in sorted(rendered.items())
-        if name.endswith(".yaml") and text.strip()
+        if name.endswith(".yaml") and name.endswith(ending) and text.strip()
     ]
     head = "# Written by `make chart` from charts/signet and k8s/values.yaml; change those.\n"
     return head + "".join(kept).replace("app.kubernetes.io/managed-by: Helm", "app.kubernetes.io/managed-by: kustomize")
@@ -188,13 +199,17 @@ def main() -> None:
         "charts/signet/values.schema.json": json.dumps(schema(), indent=2) + "\n",
         "charts/signet/README.md": readme(),
         "charts/signet/rules/slos.yaml": rules(),
-        "k8s/base/signet.yaml": "",
     }
     for name, text in written.items():
-        file = target / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        # The base is rendered against the schema that has just been written.
-        file.write_text(text or base(), encoding="utf-8")
+        write(target / name, text)
+    # These are rendered against the schema that has just been written.
+    write(target / "k8s/base/signet.yaml", base())
+    write(target / "k8s/overlays/load/loadtest.yaml", loadtest())
+
+
+def write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

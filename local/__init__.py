@@ -9,6 +9,7 @@ Read from the outside in:
     postgres.py    a PostgreSQL and its databases
     quarters.py    where PostgreSQL can live: as which user, in which folder
     valkey.py      a Valkey
+    faults.py      a TCP proxy in front of a store that does what networks do
     server.py      a server one can start, stop, kill, freeze and thaw
     children.py    processes that end with us, however we end
     keeper.py      what ends them

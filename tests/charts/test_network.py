@@ -94,8 +94,9 @@ def test_no_pod_is_without_a_policy_for_both_directions(file: Path) -> None:
     for pod in pods(found):
         labels = pod.metadata["labels"].items()
         chosen = [spec for spec in policies if spec["podSelector"]["matchLabels"].items() <= labels]
-        assert len(chosen) >= 2, pod.name
-        assert all(spec["policyTypes"] == ["Ingress", "Egress"] for spec in chosen), pod.name
+        # Those beside, which let a load test in, only add to these.
+        both = [spec for spec in chosen if spec["policyTypes"] == ["Ingress", "Egress"]]
+        assert len(both) >= 2, pod.name
 
 
 def test_stores_reach_nobody() -> None:

@@ -11,9 +11,9 @@ import asyncpg
 import pytest
 import redis.asyncio as redis
 
+from local.faults import FaultProxy
 from local.server import Server
 from local.stores import Stores
-from tests.kit.faults import FaultProxy
 from tests.kit.services import free_ports
 from tests.kit.waiting import eventually
 

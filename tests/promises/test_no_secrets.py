@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from local.faults import FaultProxy
 from tests.kit.canaries import EMAIL, HASH, KEY, NAME, NEW_PASSWORD, OTHER_EMAIL, PASSWORD, SEEN, Driver
 from tests.kit.environment import SECRET, Addresses
-from tests.kit.faults import FaultProxy
 from tests.kit.otlp import Collector, collecting
 from tests.kit.people import problem
 from tests.kit.services import Service, running_service

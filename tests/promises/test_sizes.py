@@ -13,7 +13,8 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def modules() -> list[Path]:
-    return sorted(path for path in (ROOT / "service").rglob("*.py") if "versions" not in path.parts)
+    policed = [*(ROOT / "service").rglob("*.py"), *(ROOT / "loadtests").rglob("*.py")]
+    return sorted(path for path in policed if "versions" not in path.parts)
 
 
 def functions() -> Iterator[tuple[str, Function]]:

@@ -1,0 +1,101 @@
+"""What caches should have answered: the reads of a scenario, played through tiers that live as the file says."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from random import Random
+
+from loadtests.popularity import Popularity
+
+# Entries live 90 to 100 % of their time, so that not all of them end together.
+_LEAST_LIFE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """Reads as a scenario declares them; seconds and reads per second."""
+
+    people: int
+    zipf: float
+    per_second: float
+    seconds: float
+    replicas: int
+    near_ttl: float
+    shared_ttl: float
+    writes_per_second: float = 0.0
+    flushed_at: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """How many reads each tier answers from a given second on, and how many keys are ever asked for."""
+
+    near: int
+    shared: int
+    postgres: int
+    distinct: int
+
+    @property
+    def near_share(self) -> float:
+        return self.near / (self.near + self.shared + self.postgres)
+
+    @property
+    def shared_share(self) -> float:
+        """Give the part of what the near tier did not answer that the shared tier did."""
+        return self.shared / max(1, self.shared + self.postgres)
+
+
+@lru_cache
+def expect(reads: Reads, since: float = 0.0) -> Expected:
+    """Play all reads through; those before `since` warm the caches and are not counted."""
+    return Tiers(reads).play(since)
+
+
+class Tiers:
+    """The tiers as a model: when an entry ends, and nothing else."""
+
+    def __init__(self, reads: Reads) -> None:
+        self._reads = reads
+        self._random = Random(1)  # noqa: S311 - the same expectation each time
+        self._popularity = Popularity(reads.people, reads.zipf)
+        self._near: list[dict[int, float]] = [{} for _ in range(reads.replicas)]
+        self._shared: dict[int, float] = {}
+
+    def play(self, since: float) -> Expected:
+        answered = {"near": 0, "shared": 0, "postgres": 0}
+        seen = set()
+        flushes = list(self._reads.flushed_at)
+        for at, is_write in self._instants():
+            while flushes and at >= flushes[0]:
+                flushes.pop(0)
+                self._shared.clear()
+            key = self._popularity.draw(self._random)
+            seen.add(key)
+            tier = self._read(key, at)
+            if is_write:
+                self._forget(key)
+            if at >= since:
+                answered[tier] += 1
+        return Expected(**answered, distinct=len(seen))
+
+    def _instants(self) -> Iterator[tuple[float, bool]]:
+        """Give when somebody reads, and whether a write follows, in order of time."""
+        both = self._reads.per_second + self._reads.writes_per_second
+        at = 0.0
+        while (at := at + self._random.expovariate(both)) < self._reads.seconds:
+            yield at, self._random.random() * both < self._reads.writes_per_second
+
+    def _read(self, key: int, at: float) -> str:
+        near = self._near[self._random.randrange(self._reads.replicas)]
+        if near.get(key, 0.0) > at:
+            return "near"
+        tier = "shared" if self._shared.get(key, 0.0) > at else "postgres"
+        if tier == "postgres":
+            self._shared[key] = at + self._reads.shared_ttl * self._random.uniform(_LEAST_LIFE, 1)
+        near[key] = at + self._reads.near_ttl * self._random.uniform(_LEAST_LIFE, 1)
+        return tier
+
+    def _forget(self, key: int) -> None:
+        self._shared.pop(key, None)
+        for near in self._near:
+            near.pop(key, None)

@@ -1,0 +1,113 @@
+"""The figures gates speak of. Each is a function of what a run has left behind."""
+
+from collections.abc import Iterable
+
+from loadtests.evidence import Evidence
+from loadtests.exposition import Unreadable
+from loadtests.gates import Figure
+
+_READS = "signet_cache_reads_total"
+_STATEMENTS = "signet_database_statement_duration_seconds_count"
+
+
+def p(share: float, name: str, phase: str | None = None, *, outcome: str | None = None) -> Figure:
+    """Give a latency of requests in milliseconds: `p(0.99, "read", "load")`."""
+    return lambda evidence: evidence.percentile(share, name, phase, outcome=outcome)
+
+
+def ratio(above: Figure, below: Figure) -> Figure:
+    def figure(evidence: Evidence) -> float:
+        divisor = below(evidence)
+        if not divisor:
+            raise Unreadable("there is nothing to compare with")
+        return above(evidence) / divisor
+
+    return figure
+
+
+def times(factor: float, figure: Figure) -> Figure:
+    return lambda evidence: factor * figure(evidence)
+
+
+def refused_share(names: Iterable[str], allowed: Iterable[str], phase: str | None = None) -> Figure:
+    """Give the part of these requests that came to anything else than allowed."""
+    listed, good = tuple(names), frozenset(allowed)
+
+    def figure(evidence: Evidence) -> float:
+        outcomes = [item for name in listed for item in evidence.outcomes(name, phase).items()]
+        total = sum(count for _, count in outcomes)
+        if not total:
+            raise Unreadable(f"nobody asked for: {', '.join(listed)}")
+        return sum(count for outcome, count in outcomes if outcome not in good) / total
+
+    return figure
+
+
+def answered(name: str, outcome: str, phase: str | None = None) -> Figure:
+    return lambda evidence: float(evidence.count(name, phase, outcome=outcome))
+
+
+def counted(metric: str, phase: str | None = None, **labels: str) -> Figure:
+    """Give what all replicas have counted."""
+    return lambda evidence: evidence.delta(phase).sum(metric, **labels)
+
+
+def near_share(evidence: Evidence, phase: str | None = None) -> float:
+    delta = evidence.delta(phase)
+    total = delta.sum(_READS)
+    if not total:
+        raise Unreadable("no read was counted")
+    return delta.sum(_READS, tier="near") / total
+
+
+def shared_share(evidence: Evidence, phase: str | None = None) -> float:
+    """Give the part of what the near tier did not answer that the shared tier did."""
+    delta = evidence.delta(phase)
+    beyond = delta.sum(_READS) - delta.sum(_READS, tier="near")
+    if not beyond:
+        raise Unreadable("every read was answered by the near tier")
+    return delta.sum(_READS, tier="shared") / beyond
+
+
+def loads(evidence: Evidence) -> float:
+    """Give how many profiles were loaded from Postgres."""
+    return evidence.delta().sum(_STATEMENTS, statement="users.find")
+
+
+def most_loads(evidence: Evidence) -> float:
+    """Give how many loads there may be: each process one for each person asked for, and one more after each write."""
+    writes = evidence.delta().sum(_STATEMENTS, statement="users.edit")
+    return len(evidence.seen) * evidence.replicas + writes * evidence.replicas
+
+
+def pool_waits_over(seconds: float, phase: str | None = None) -> Figure:
+    """Count the waits for a connection that took longer; `seconds` is a bound of the metric's buckets."""
+
+    def figure(evidence: Evidence) -> float:
+        delta, metric = evidence.delta(phase), "signet_database_pool_wait_seconds"
+        return delta.sum(f"{metric}_count") - delta.sum(f"{metric}_bucket", le=str(seconds))
+
+    return figure
+
+
+def statements_per(requests: Iterable[str], of: str) -> Figure:
+    """Give how many statements whose names begin with `of` ran for each such request, all phases together."""
+    listed = frozenset(requests)
+
+    def figure(evidence: Evidence) -> float:
+        asked = evidence.tally.count(lambda cell: cell[1] in listed)
+        ran = evidence.delta().by(_STATEMENTS, "statement")
+        return sum(count for name, count in ran.items() if name.startswith(of)) / max(1, asked)
+
+    return figure
+
+
+def connections(evidence: Evidence) -> float:
+    """Give the most connections Postgres ever saw at once."""
+    if not evidence.connections:
+        raise Unreadable("pg_stat_activity could not be read")
+    return float(max(count for _, count in evidence.connections))
+
+
+def cpu_seconds(evidence: Evidence, phase: str) -> float:
+    return evidence.delta(phase).sum("process_cpu_seconds_total")

@@ -1,0 +1,123 @@
+"""Gates: what a figure may be, and what came of it. A gate that cannot be read has failed."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
+from operator import ge, le
+from typing import Literal
+
+from loadtests.evidence import WARM_UP, Evidence
+from loadtests.exposition import Unreadable
+from loadtests.tally import Cell
+
+Figure = Callable[[Evidence], float]
+
+MOST_CPU, MOST_LATE_MS, MOST_SKIPPED = 80.0, 100.0, 0.01
+_P95 = 0.95
+
+
+class Outcome(IntEnum):
+    """What a run ends with; the exit code."""
+
+    GREEN = 0
+    RED = 1
+    VOID = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A figure, and its limit. `why` says where the limit comes from."""
+
+    name: str
+    figure: Figure
+    kind: Literal["at most", "at least"]
+    limit: float | Figure
+    unit: str = ""
+    why: str = ""
+
+    def judge(self, evidence: Evidence) -> "Judged":
+        try:
+            limit = self.limit(evidence) if callable(self.limit) else self.limit
+            figure = self.figure(evidence)
+        except Unreadable as reason:
+            return Judged(self, None, None, is_kept=False, trouble=str(reason))
+        compare = le if self.kind == "at most" else ge
+        return Judged(self, figure, limit, is_kept=compare(figure, limit))
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A gate after the run."""
+
+    gate: Gate
+    figure: float | None
+    limit: float | None
+    is_kept: bool
+    trouble: str = ""
+
+    def __str__(self) -> str:
+        if self.trouble:
+            return f"{self.gate.name}: can't be read, {self.trouble}"
+        words = "within" if self.is_kept else "but may be"
+        return f"{self.gate.name}: {self.shown(self.figure)}, {words} {self.gate.kind} {self.shown(self.limit)}"
+
+    def shown(self, value: float | None) -> str:
+        if value is None:
+            return "?"
+        digits = 0 if value == round(value) and abs(value) < 1e9 else 3 if abs(value) < 10 else 1  # noqa: PLR2004
+        return f"{value:,.{digits}f}{' ' if self.gate.unit else ''}{self.gate.unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """All gates of a run, and what makes it void."""
+
+    judged: tuple[Judged, ...]
+    void: tuple[str, ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        if self.void:
+            return Outcome.VOID
+        return Outcome.GREEN if not self.failed else Outcome.RED
+
+    @property
+    def failed(self) -> list[Judged]:
+        return [judged for judged in self.judged if not judged.is_kept]
+
+
+def at_most(limit: float | Figure, name: str, figure: Figure, *, unit: str = "", why: str = "") -> Gate:
+    return Gate(name, figure, "at most", limit, unit, why)
+
+
+def at_least(limit: float | Figure, name: str, figure: Figure, *, unit: str = "", why: str = "") -> Gate:
+    return Gate(name, figure, "at least", limit, unit, why)
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Judge a run. What its generator could not do says nothing about Signet: such a run is void."""
+    judged = tuple(gate.judge(evidence) for gate in evidence.scenario.gates)
+    return Verdict(judged, tuple(_find_void(evidence)))
+
+
+def _find_void(evidence: Evidence) -> list[str]:
+    first = next(evidence.scenario.span(phase.name)[0] for phase in evidence.scenario.phases if phase.name != WARM_UP)
+    reasons = []
+    for worker in sorted({cell[2] for cell in evidence.tally.cells if cell[1] == ".cpu"}):
+        cpu = evidence.tally.percentile(_P95, _own(".cpu", first, worker))
+        if cpu is None or cpu > MOST_CPU:
+            reasons.append(f"the generator {worker} used {cpu or 0:.0f} % of its core, of which {MOST_CPU:.0f} are its")
+    late = evidence.tally.percentile(_P95, _own(".lateness", first))
+    if late is None:
+        reasons.append("the generator told nothing of itself")
+    elif late > MOST_LATE_MS:
+        reasons.append(f"the generator woke up {late:.0f} ms late, of which {MOST_LATE_MS:.0f} are forgiven")
+    skipped = evidence.tally.count(_own(".skipped", first))
+    turns = sum(evidence.count(name) for name in evidence.tally.names())
+    if skipped > MOST_SKIPPED * max(1, turns) and not evidence.scenario.is_overload:
+        reasons.append(f"the generator fell behind its schedule and left out {skipped} turns of {turns + skipped}")
+    return reasons
+
+
+def _own(name: str, first: float, outcome: str | None = None) -> Callable[[Cell], bool]:
+    return lambda cell: cell[1] == name and cell[0] >= first and outcome in {None, cell[2]}

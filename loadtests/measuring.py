@@ -1,0 +1,124 @@
+"""Measuring from outside: scrapes of every replica, connections in Postgres, statements."""
+
+import asyncio
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.request import urlopen
+
+import asyncpg
+import psutil
+from asyncpg.exceptions import InterfaceError, InternalClientError, PostgresError
+
+from loadtests.evidence import Moment, Threads
+from loadtests.exposition import Reading
+
+_SCRAPE_SECONDS, _LOOK_SECONDS = 2.0, 0.2
+# The last is what asyncpg says of a connection that broke in the middle of a word.
+_AWAY = (OSError, PostgresError, InterfaceError, InternalClientError)
+_CONNECTIONS = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'signet' AND backend_type = 'client backend'
+"""
+_STATEMENTS = """
+    SELECT query, calls, total_exec_time AS milliseconds, rows FROM pg_stat_statements
+    WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+    ORDER BY total_exec_time DESC LIMIT 20
+"""
+
+
+@dataclass
+class Measuring:
+    """Looks at everything again and again until it is cancelled; scrapes are parsed when the run is over."""
+
+    metrics: tuple[str, ...]
+    database_url: str
+    workers: tuple[int, ...] = ()
+    begins_at: float = 0.0
+    looks: list[tuple[float, list[str | None]]] = field(default_factory=list)
+    connections: list[tuple[float, int]] = field(default_factory=list)
+    threads: list[Threads] = field(default_factory=list)
+
+    @property
+    def now(self) -> float:
+        return time.time() - self.begins_at
+
+    async def scrape(self) -> None:
+        """Look at every replica once."""
+        second = self.now if self.begins_at else float("-inf")
+        texts = await asyncio.gather(*(asyncio.to_thread(_fetch, f"{url}/metrics") for url in self.metrics))
+        self.looks.append((second, list(texts)))
+        if self.workers:
+            self.threads.append(_look_at_threads(second, self.workers))
+
+    async def watch_replicas(self, boundaries: list[float]) -> None:
+        """Scrape at each boundary of phases, and between them."""
+        due = sorted({*boundaries, *_grid(boundaries[-1])})
+        for second in due:
+            await asyncio.sleep(max(0.0, second - self.now))
+            await self.scrape()
+
+    async def watch_connections(self) -> None:
+        """Count the service's connections, also across a time without Postgres."""
+        while True:
+            with suppress(*_AWAY):
+                await self._watch_connections()
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def reset_statements(self) -> bool:
+        """Let pg_stat_statements count from now on; False when it can't be had."""
+        return await self._run("SELECT pg_stat_statements_reset()") is not None
+
+    async def statements(self) -> list[dict[str, Any]]:
+        return [dict(row) for row in await self._run(_STATEMENTS) or []]
+
+    def moments(self) -> list[Moment]:
+        """Parse what was seen, in order of time."""
+        return [Moment(second, [_read(text) for text in texts]) for second, texts in self.looks]
+
+    async def _watch_connections(self) -> None:
+        connection = await asyncpg.connect(self.database_url, timeout=2)
+        try:
+            while True:
+                self.connections.append((self.now, int(await connection.fetchval(_CONNECTIONS, timeout=2))))
+                await asyncio.sleep(_LOOK_SECONDS)
+        finally:
+            with suppress(Exception):
+                await connection.close(timeout=1)
+
+    async def _run(self, query: str) -> list[asyncpg.Record] | None:
+        with suppress(*_AWAY):
+            connection = await asyncpg.connect(self.database_url, timeout=5)
+            try:
+                return list(await connection.fetch(query, timeout=5))
+            finally:
+                await connection.close()
+        return None
+
+
+def _look_at_threads(second: float, workers: tuple[int, ...]) -> Threads:
+    loops = others = 0.0
+    for pid in workers:
+        with suppress(psutil.Error):
+            for thread in psutil.Process(pid).threads():
+                used = thread.user_time + thread.system_time
+                loops += used if thread.id == pid else 0.0
+                others += used if thread.id != pid else 0.0
+    return Threads(second, loops, others)
+
+
+def _grid(end: float) -> list[float]:
+    return [index * _SCRAPE_SECONDS for index in range(int(end / _SCRAPE_SECONDS) + 1)]
+
+
+def _fetch(url: str) -> str | None:
+    try:
+        with urlopen(url, timeout=2) as answer:  # noqa: S310 - an address that was named to be read
+            return str(answer.read().decode())
+    except OSError:
+        return None
+
+
+def _read(text: str | None) -> Reading | None:
+    return Reading.of(text) if text is not None else None

@@ -1,0 +1,222 @@
+"""One run from start to verdict: the order of things, and what is said meanwhile."""
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from loadtests import hashing, seeding
+from loadtests.evidence import Evidence
+from loadtests.gates import Verdict, judge
+from loadtests.measuring import Measuring
+from loadtests.plans import Plan, plan_of
+from loadtests.scenario import Intervention, Phase, Scenario
+from loadtests.subject import Hooks, Subject, named, started
+from loadtests.tally import Tally
+from local.refusals import CannotStart
+
+ROOT = Path(__file__).resolve().parent.parent
+_DEVICES = 2
+_LAST_WORDS_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What was asked for on the command line."""
+
+    hosts: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    workers: int = 0
+    are_workers_elsewhere: bool = False
+    has_ui: bool = False
+    length: float = 1.0
+    taken: str = "redis"
+    hooks: Hooks = field(default_factory=Hooks)
+    module: str = "service"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A finished run."""
+
+    evidence: Evidence
+    verdict: Verdict
+
+
+def run(scenario: Scenario, wishes: Wishes) -> Ran:
+    """Run a scenario and judge it."""
+    scenario = stretched(scenario, wishes.length)
+    with _subject(scenario, wishes) as subject:
+        evidence = asyncio.run(_Run(scenario, wishes, subject).run())
+    return Ran(evidence, judge(evidence))
+
+
+def stretched(scenario: Scenario, factor: float) -> Scenario:
+    """Make every phase so many times as long; a soak of hours is one of minutes with another factor."""
+    phases = tuple(Phase(phase.name, phase.seconds * factor) for phase in scenario.phases)
+    interventions = tuple(replace(each, after=each.after * factor) for each in scenario.interventions)
+    return replace(scenario, phases=phases, interventions=interventions)
+
+
+@contextmanager
+def _subject(scenario: Scenario, wishes: Wishes) -> Iterator[Subject]:
+    with ExitStack() as stack:
+        if wishes.hosts:
+            subject = named(wishes.hosts, wishes.metrics)
+        else:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="signet-load-")))
+            # PostgreSQL may have to run as somebody else, who must get at its folder.
+            folder.chmod(0o755)
+            say("Starting PostgreSQL, Valkey and Signet")
+            subject = stack.enter_context(started(scenario, folder, wishes.module))
+        subject.taken, subject.hooks = wishes.taken, wishes.hooks
+        yield subject
+
+
+class _Run:
+    """The steps of one run, and what they hand on to each other."""
+
+    def __init__(self, scenario: Scenario, wishes: Wishes, subject: Subject) -> None:
+        self._scenario = scenario
+        self._wishes = wishes
+        self._subject = subject
+        self._measuring = Measuring(subject.metrics, subject.watching_url, subject.workers)
+
+    async def run(self) -> Evidence:
+        plan = await self._prepare()
+        can_tell = await self._measuring.reset_statements() if self._subject.stores else False
+        verify_seconds = hashing.verify_seconds(self._subject.settings)
+        await self._measuring.scrape()
+        with tempfile.TemporaryDirectory() as folder:
+            result = await self._generate(plan, Path(folder))
+        await self._measuring.scrape()
+        tally = Tally()
+        tally.merge(result["tally"])
+        return Evidence(
+            scenario=self._scenario,
+            tally=tally,
+            seen=set(result["seen"]),
+            moments=self._measuring.moments(),
+            connections=[look for look in self._measuring.connections if look[0] >= 0],
+            threads=self._measuring.threads,
+            statements=await self._measuring.statements() if can_tell else [],
+            failures=result["failures"],
+            facts={
+                "begins_at": self._measuring.begins_at,
+                "taken": self._subject.taken,
+                "verify_seconds": verify_seconds,
+            },
+        )
+
+    async def _prepare(self) -> Plan:
+        """Seed people and sessions; what is not secret goes into the plan."""
+        settings, people = self._subject.settings, self._scenario.dataset.people
+        began_ms = seeding.now_ms()
+        async with seeding.connected(settings) as connection:
+            await seeding.seed(connection, settings, people, seeding.Bar("Seeding people"))
+            await seeding.open_sessions(connection, people, _DEVICES, began_ms)
+            issuing = await seeding.find_issuing(connection, settings)
+        plan = plan_of(self._scenario, self._subject.hosts, settings.proxy_header, issuing, began_ms)
+        return replace(plan, workers=max(1, self._wishes.workers))
+
+    async def _generate(self, plan: Plan, folder: Path) -> dict[str, Any]:
+        """Let the generator run; meanwhile everything is measured and the interventions happen."""
+        (folder / "plan.json").write_text(json.dumps(plan.to_json()), encoding="utf-8")
+        words = [str(folder / "plan.json"), str(folder / "result.json")]
+        words += ["master"] if self._wishes.workers else []
+        words += ["ui"] if self._wishes.has_ui else []
+        async with _generator(words) as generator, _workers(self._wishes):
+            begins_at = json.loads(await _line(generator))["begins_at"]
+            self._measuring.begins_at = begins_at
+            beside = [asyncio.ensure_future(work) for work in self._beside()]
+            try:
+                await self._follow(generator, plan.seconds)
+            finally:
+                for task in beside[1:]:
+                    task.cancel()
+                done = await asyncio.gather(*beside, return_exceptions=True)
+        for failure in done:
+            if isinstance(failure, Exception):
+                raise failure
+        return dict(json.loads((folder / "result.json").read_text(encoding="utf-8")))
+
+    def _beside(self) -> list[Any]:
+        boundaries = [self._scenario.span(phase.name)[1] for phase in self._scenario.phases]
+        return [
+            self._measuring.watch_replicas([0.0, *boundaries]),
+            self._measuring.watch_connections(),
+            *(self._intervene(intervention) for intervention in self._scenario.interventions),
+        ]
+
+    async def _intervene(self, intervention: Intervention) -> None:
+        due = self._scenario.begin(intervention.phase) + intervention.after
+        await asyncio.sleep(max(0.0, due - self._measuring.now))
+        await self._subject.do(intervention.what)
+
+    async def _follow(self, generator: asyncio.subprocess.Process, seconds: float) -> None:
+        """Show where the run is until the generator ends."""
+        while said := await _line(generator):
+            told = json.loads(said)
+            second = min(max(told["second"], 0.0), seconds)
+            phase = next((each.name for each in self._scenario.phases if second < self._end(each)), "done")
+            progress(
+                f"{self._scenario.name}: {second:3.0f} of {seconds:.0f} s, {phase}, "
+                f"{told['requests']:,} requests, {told['failures']:,} not as expected"
+            )
+        progress("", is_last=True)
+        if await asyncio.wait_for(generator.wait(), _LAST_WORDS_SECONDS):
+            raise CannotStart("The generator has failed; what it said stands above.")
+
+    def _end(self, phase: Phase) -> float:
+        return self._scenario.span(phase.name)[1]
+
+
+@asynccontextmanager
+async def _generator(words: list[str]) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "loadtests.generating", *words, stdout=asyncio.subprocess.PIPE, cwd=ROOT
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+@asynccontextmanager
+async def _workers(wishes: Wishes) -> AsyncIterator[None]:
+    """Start workers on this machine, unless they come from elsewhere."""
+    count = 0 if wishes.are_workers_elsewhere else wishes.workers
+    words = [sys.executable, "-m", "loadtests.generating", "work", "127.0.0.1"]
+    running = [await asyncio.create_subprocess_exec(*words, cwd=ROOT) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in running:
+            if process.returncode is None:
+                process.terminate()
+            await process.wait()
+
+
+async def _line(generator: asyncio.subprocess.Process) -> bytes:
+    if generator.stdout is None:
+        return b""
+    return await generator.stdout.readline()
+
+
+def say(words: str) -> None:
+    print(words, file=sys.stderr, flush=True)
+
+
+def progress(words: str, *, is_last: bool = False) -> None:
+    """Show one line that changes; where nobody looks at a terminal, nothing."""
+    if sys.stderr.isatty():
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+        print(f"\r{words[: columns - 1]:{columns - 1}}", end="\n" if is_last else "", file=sys.stderr, flush=True)

@@ -1,0 +1,73 @@
+"""Redis or Postgres goes away in the middle and comes back: who notices, who must not, and how soon all is well."""
+
+from loadtests.evidence import Evidence
+from loadtests.exposition import Unreadable
+from loadtests.figures import p, refused_share
+from loadtests.gates import at_least, at_most
+from loadtests.scenario import Crowd, Dataset, Intervention, Phase, Scenario
+
+# Who is read is not edited: what is known to be outdated is not shown, whatever is away.
+PEOPLE, READ = 100, 90
+# What is promised: a refusal within a second; SIGNET_STALE_IF_ERROR is longer than any outage here.
+REFUSED_WITHIN_MS = 1_000.0
+PHASES = (Phase("warm-up", 6), Phase("baseline", 6), Phase("away", 20), Phase("settling", 3), Phase("recovered", 6))
+ALWAYS = tuple(phase.name for phase in PHASES)
+FROM_POSTGRES = ("probe", "list sessions", "edit")
+ALL = ("read", "verify", *FROM_POSTGRES)
+
+
+def refused_without_need(evidence: Evidence) -> float:
+    """Give the part of what Postgres answers that was refused though Postgres was there."""
+    if evidence.facts["taken"] == "postgres":
+        return refused_share(FROM_POSTGRES, ["200", "412"], "recovered")(evidence)
+    return refused_share(FROM_POSTGRES, ["200", "412"])(evidence)
+
+
+def slowest_refusal(evidence: Evidence) -> float:
+    """Give the p99 of refusals, if there were any."""
+    found = []
+    for name in FROM_POSTGRES:
+        try:
+            found.append(p(0.99, name, "away", outcome="503")(evidence))
+        except Unreadable:
+            continue
+    return max(found, default=0.0)
+
+
+def was_away(evidence: Evidence) -> float:
+    """Tell whether the outage reached the replicas: what they could not ask Redis, or had to refuse for Postgres."""
+    if evidence.facts["taken"] == "postgres":
+        return float(evidence.outcomes("probe", "away").get("503", 0))
+    delta = evidence.delta()
+    commands = "signet_redis_commands_total"
+    return delta.sum(commands, outcome="failed") + delta.sum(commands, outcome="not_asked")
+
+
+GATES = (
+    at_least(1.0, "the outage was felt", was_away),
+    at_most(0.0, "refused reads", refused_share(["read", "verify"], ["200"]), why="memory and outdated answers do"),
+    at_most(0.0, "refused otherwise than 503 + Retry-After", refused_share(FROM_POSTGRES, ["200", "412", "503"])),
+    at_most(0.0, "refused without need", refused_without_need, why="a part of FROM_POSTGRES"),
+    at_most(REFUSED_WITHIN_MS, "p99 until a refusal", slowest_refusal, unit="ms"),
+    at_most(
+        0.0,
+        "refused after three seconds",
+        refused_share(ALL, ["200", "412"], "recovered"),
+    ),
+)
+
+SCENARIO = Scenario(
+    name="outage",
+    about="A store goes away for twenty seconds while people read, edit and list.",
+    dataset=Dataset(PEOPLE),
+    phases=PHASES,
+    crowds=(
+        Crowd("Readers", 30, 0.3, ALWAYS, options={"verifies": 0.3, "among": READ}),
+        Crowd("Probes", 4, 0.25, ALWAYS),
+        Crowd("Editors", 4, 1.0, ALWAYS, options={"own": 1}),
+        Crowd("Listers", 5, 0.5, ALWAYS),
+    ),
+    gates=GATES,
+    interventions=(Intervention("away", "take away"), Intervention("settling", "bring back")),
+    is_overload=True,
+)

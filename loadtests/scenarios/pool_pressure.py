@@ -1,0 +1,81 @@
+"""More uncached requests than a small pool can serve from a slow database: who has to wait, and who does not."""
+
+from loadtests.evidence import Evidence
+from loadtests.exposition import Unreadable
+from loadtests.figures import answered, connections, counted, p, pool_waits_over, ratio, refused_share
+from loadtests.gates import at_least, at_most
+from loadtests.scenario import Crowd, Dataset, Intervention, Phase, Scenario
+
+# Who is read is not edited: what is edited has to be read from Postgres again.
+PEOPLE, READ = 60, 50
+POOL, WAIT_MS, SLOWNESS = 2, 300.0, 0.025
+# What a request adds to the slow answer of its statement.
+OVERHEAD = 0.006
+UNCACHED = ("list sessions", "edit", "probe")
+PHASES = (Phase("warm-up", 5), Phase("baseline", 8), Phase("pressure", 12), Phase("settling", 2), Phase("recovered", 5))
+ALWAYS = ("warm-up", "baseline", "pressure", "settling", "recovered")
+
+
+def most_connections(evidence: Evidence) -> float:
+    """Each process may have its pool, and one connection more for changes."""
+    return evidence.replicas * (POOL + 1)
+
+
+def least_answered(evidence: Evidence) -> float:
+    """Say what such a pool can do: every connection one statement after the other."""
+    return 0.7 * evidence.replicas * POOL / (SLOWNESS + OVERHEAD)
+
+
+def answered_per_second(evidence: Evidence) -> float:
+    return answered("list sessions", "200", "pressure")(evidence) / evidence.seconds("pressure")
+
+
+def timeouts_elsewhere(evidence: Evidence) -> float:
+    """Count those that waited in vain when nothing pressed."""
+    metric = "signet_database_pool_timeouts_total"
+    return sum(counted(metric, phase)(evidence) for phase in ("baseline", "recovered"))
+
+
+def refusals_last(evidence: Evidence) -> float:
+    """Give how long it took to refuse, if anybody was refused."""
+    try:
+        return p(0.99, "list sessions", "pressure", outcome="503")(evidence)
+    except Unreadable:
+        return 0.0
+
+
+GATES = (
+    at_most(most_connections, "connections in pg_stat_activity", connections, why="replicas x (pool + 1)"),
+    at_least(1.0, "waited in vain under pressure", counted("signet_database_pool_timeouts_total", "pressure")),
+    at_most(0.0, "waited in vain before and after", timeouts_elsewhere),
+    at_most(0.0, "waits for a connection over 0.5 s", pool_waits_over(0.5), why="SIGNET_DATABASE_WAIT"),
+    at_most(WAIT_MS + 250, "p99 until a refusal", refusals_last, unit="ms"),
+    at_least(least_answered, "uncached answers a second", answered_per_second, why="connections / slowness"),
+    at_most(0.0, "refused otherwise than 503 + Retry-After", refused_share(UNCACHED, ["200", "412", "503"])),
+    at_most(0.0, "refused reads", refused_share(["read"], ["200"])),
+    at_most(
+        1.5,
+        "p99 of cached reads beside baseline",
+        ratio(p(0.99, "read", "pressure"), p(0.99, "read", "baseline")),
+        unit="x",
+    ),
+    at_most(0.0, "refused after two seconds", refused_share(["list sessions", "probe"], ["200"], "recovered")),
+)
+
+SCENARIO = Scenario(
+    name="pool-pressure",
+    about="Sessions are listed and profiles edited faster than a pool of two connections to a slow database can serve.",
+    dataset=Dataset(PEOPLE),
+    phases=PHASES,
+    crowds=(
+        Crowd("Readers", 30, 0.25, ALWAYS, options={"among": READ}),
+        Crowd("Probes", 2, 0.25, ALWAYS),
+        Crowd("Listers", 70, 0.4, ("pressure",), ramp=1.0),
+        Crowd("Editors", 4, 1.0, ("pressure",), options={"own": 1}),
+    ),
+    gates=GATES,
+    settings={"SIGNET_DATABASE_POOL": str(POOL), "SIGNET_DATABASE_WAIT": f"{WAIT_MS:.0f}ms"},
+    interventions=(Intervention("pressure", "slow database"), Intervention("settling", "heal database")),
+    slowness=SLOWNESS,
+    is_overload=True,
+)

@@ -1,0 +1,55 @@
+"""Reads over a hot set: what was asked for a moment ago is answered from memory, and hardly anything from Postgres."""
+
+from loadtests.evidence import Evidence
+from loadtests.expecting import Expected, Reads, expect
+from loadtests.figures import counted, loads, most_loads, near_share, p, ratio, refused_share, shared_share
+from loadtests.gates import at_least, at_most
+from loadtests.scenario import Crowd, Dataset, Phase, Scenario
+
+PEOPLE, ZIPF = 1_000, 1.1
+NEAR_TTL, SHARED_TTL = 30.0, 300.0
+READERS, READS_EVERY = 50, 0.25
+EDITORS, EDITS_EVERY = 2, 1.0
+PHASES = (Phase("warm-up", 10), Phase("baseline", 8), Phase("load", 16))
+# Chance alone moves a share of some thousand reads by less than this.
+MARGIN = 0.03
+
+
+def expected(evidence: Evidence) -> Expected:
+    """Play the declared reads through caches of the declared lives."""
+    scenario = evidence.scenario
+    reads = Reads(
+        people=PEOPLE,
+        zipf=ZIPF,
+        per_second=scenario.crowd("Readers").per_second,
+        seconds=scenario.seconds,
+        replicas=evidence.replicas,
+        near_ttl=NEAR_TTL,
+        shared_ttl=SHARED_TTL,
+        writes_per_second=scenario.crowd("Editors").per_second,
+    )
+    return expect(reads)
+
+
+GATES = (
+    at_most(0.0, "refused reads", refused_share(["read"], ["200"])),
+    at_most(0.0, "refused edits", refused_share(["edit"], ["200", "412"])),
+    at_least(lambda run: expected(run).near_share - MARGIN, "near share", near_share, why="played from the dataset"),
+    at_least(lambda run: expected(run).shared_share - 0.1, "shared share of the rest", shared_share, why="the same"),
+    at_most(most_loads, "loads from Postgres", loads, why="distinct keys x processes + writes"),
+    at_most(0.0, "pool timeouts", counted("signet_database_pool_timeouts_total")),
+    at_most(1.5, "p50 of reads beside baseline", ratio(p(0.5, "read", "load"), p(0.5, "read", "baseline")), unit="x"),
+    at_most(3.0, "p99 of reads beside baseline", ratio(p(0.99, "read", "load"), p(0.99, "read", "baseline")), unit="x"),
+)
+
+SCENARIO = Scenario(
+    name="warm-cache",
+    about="Reads over a hot set of people, one in sixty followed by an edit.",
+    dataset=Dataset(PEOPLE, ZIPF),
+    phases=PHASES,
+    crowds=(
+        Crowd("Readers", READERS, READS_EVERY, ("warm-up", "baseline", "load"), ramp=3.0),
+        Crowd("Editors", EDITORS, EDITS_EVERY, ("warm-up", "baseline", "load")),
+    ),
+    gates=GATES,
+)

@@ -1,0 +1,1 @@
+"""Builds of the service with one fault each."""

@@ -1,0 +1,29 @@
+"""A build with a fault: passwords are hashed where requests are answered, with a pause after each for the others.
+
+Without the pause nothing else would run at all, and every gate would fail rather than the one that watches this.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from service.commands import main
+from service.security.hashing_pool import HashingPool, Result
+
+_PAUSE_SECONDS = 0.03
+
+
+async def run_here(self: HashingPool, address: str, work: Callable[[], Result]) -> Result:
+    """Wait for one's turn, then keep everybody waiting."""
+    await self._take_turn(address)
+    try:
+        with self._metrics.duration.time():
+            result = work()
+            await asyncio.sleep(_PAUSE_SECONDS)
+            return result
+    finally:
+        self._call_next()
+
+
+if __name__ == "__main__":
+    HashingPool.run = run_here  # type: ignore[method-assign]
+    main()
