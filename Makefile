@@ -83,6 +83,9 @@ load-compare: install-development ## Hold two reports side by side: A=one.json B
 bench: install-development ## Measure how much a request costs
 	@$(IN_VENV) tests.bench $(ARGUMENTS)
 
+profile: install-development ## Show where a request's time goes: ENDPOINT=me, verify, cold, refresh, list, login or register
+	@$(IN_VENV) tests.bench.where $(ENDPOINT)
+
 bench-telemetry: install-development ## Measure what metrics, logs and traces cost, and write it into docs/performance.md
 	@$(IN_VENV) tests.bench.telemetry
 

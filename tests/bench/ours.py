@@ -20,13 +20,19 @@ from tests.kit.services import Service, running_service
 PEOPLE, CHAINS, STRANGERS = 64, 32, 2000
 TRACED = "0.01"
 ME, VERIFY = "Signet, `GET /v1/users/me`, warm", "Signet, `/v1/verify`, warm"
+WARM_PROFILE, COLD_PROFILE, COLD = "warm.prof", "cold.prof", "cold"
 REFRESH, SIGN_IN = "Signet, `POST /v1/sessions/refresh`", "Signet, `POST /v1/sessions`"
 _strangers = count()
 
 
 @asynccontextmanager
-async def signet(stores: Addresses, folder: Path, collector_url: str) -> AsyncIterator[list[Subject]]:
-    """Run the service, its caches warm for some people."""
+async def signet(
+    stores: Addresses, folder: Path, collector_url: str, module: str = "service"
+) -> AsyncIterator[dict[str, Subject]]:
+    """Run the service, its caches warm for some people; gives what is asked of it by a short name.
+
+    `module` may be a build that looks at itself.
+    """
     settings = HASH_AS_SHIPPED | {
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector_url,
         "OTEL_TRACES_SAMPLER_ARG": TRACED,
@@ -36,23 +42,25 @@ async def signet(stores: Addresses, folder: Path, collector_url: str) -> AsyncIt
         "SIGNET_HASH_THREADS": str(len(SERVER_CORES)),
         "SIGNET_HASH_WAIT": "30s",
     }
-    uncached = settings | {"SIGNET_NEAR_ENTRIES": "0", "SIGNET_CACHE_TTL": "0"}
+    settings |= {"BENCH_PROFILE": str(folder / WARM_PROFILE)}
+    uncached = {"SIGNET_NEAR_ENTRIES": "0", "SIGNET_CACHE_TTL": "0", "BENCH_PROFILE": str(folder / COLD_PROFILE)}
     async with (
-        running_service(stores, folder / "bench.log", settings, start=cold) as service,
-        running_service(stores, folder / "uncached.log", uncached, start=cold) as forgetful,
+        running_service(stores, folder / "bench.log", settings, module, cold) as service,
+        running_service(stores, folder / "uncached.log", settings | uncached, module, cold) as forgetful,
     ):
         emails, bearers = await _people(service)
         admin = await _admin(service, stores)
         me = [get("/v1/users/me", Authorization=bearer) for bearer in bearers]
-        yield [
-            subject(service, ME, me),
-            subject(service, VERIFY, [get("/v1/verify", Authorization=bearer) for bearer in bearers]),
-            subject(forgetful, "Signet, `GET /v1/users/me`, cold: one statement", me),
-            Refreshes(service, emails).subject(),
-            subject(service, "Signet, `GET /v1/users`, a page", [get("/v1/users", Authorization=admin)]),
-            subject(service, SIGN_IN, [_sign_in(email) for email in emails]),
-            registering(service),
-        ]
+        verify = [get("/v1/verify", Authorization=bearer) for bearer in bearers]
+        yield {
+            "me": subject(service, ME, me),
+            "verify": subject(service, VERIFY, verify),
+            COLD: subject(forgetful, "Signet, `GET /v1/users/me`, cold: one statement", me),
+            "refresh": Refreshes(service, emails).subject(),
+            "list": subject(service, "Signet, `GET /v1/users`, a page", [get("/v1/users", Authorization=admin)]),
+            "login": subject(service, SIGN_IN, [_sign_in(email) for email in emails]),
+            "register": registering(service),
+        }
 
 
 def subject(service: Service, name: str, requests: list[str]) -> Subject:

@@ -14,6 +14,7 @@ from service.settings import Settings
 from tests.bench.collector import collector
 from tests.bench.measuring import OTHER_CORES, SERVER_CORES, Subject, measure, pin
 from tests.bench.ours import ME, REFRESH, SIGN_IN, VERIFY, signet
+from tests.bench.peers.named import named_peers
 from tests.bench.peers.running import hello, own_profile
 from tests.kit.environment import Addresses
 from tests.kit.people import PASSWORD
@@ -100,12 +101,12 @@ async def compare(stores: Addresses, folder: Path) -> Costs:
             peers.enter_context(own_profile(FASTAPI_USERS, f"{PEERS}.fastapi_users", stores, url)),
         ]
         async with signet(stores, folder, url) as ours:
-            costs = Costs(subjects + ours)
+            costs = Costs([*subjects, *named_peers(), *ours.values()])
             for _ in range(ROUNDS):
                 for subject in costs.subjects:
                     measure(subject, SECONDS)
                 costs.verifications.append(verify_micros())
-            costs.worker_megabytes = psutil.Process(ours[0].pid).memory_info().rss / MEGABYTE
+            costs.worker_megabytes = psutil.Process(ours["me"].pid).memory_info().rss / MEGABYTE
     taking.shutdown()
     return costs
 
