@@ -86,6 +86,9 @@ bench: install-development ## Measure how much a request costs
 profile: install-development ## Show where a request's time goes: ENDPOINT=me, verify, cold, refresh, list, login or register
 	@$(IN_VENV) tests.bench.where $(ENDPOINT)
 
+bench-growth: install-development ## Measure whether a request costs more among a million users (5 minutes)
+	@$(IN_VENV) tests.bench.growth
+
 bench-telemetry: install-development ## Measure what metrics, logs and traces cost, and write it into docs/performance.md
 	@$(IN_VENV) tests.bench.telemetry
 

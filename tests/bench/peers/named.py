@@ -27,7 +27,8 @@ def _peer(name: str, how: str) -> Subject:
 
 def _listening(name: str, port: int) -> int:
     for connection in psutil.net_connections("tcp"):
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+        address = connection.laddr
+        if address and connection.status == psutil.CONN_LISTEN and address.port == port and connection.pid:
             return connection.pid
     raise SystemExit(f"BENCH_PEERS: no process of this machine that may be looked at listens on {port} for {name!r}")
 
