@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from html import escape
 from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
@@ -47,6 +48,13 @@ def test_each_has_its_address_its_variables_and_a_way_to_the_others() -> None:
         assert content["description"], name
         assert variables == ["source", "namespace", "release", "pod"], name
         assert [link["title"] for link in content["links"]] == ["Signet", "Runbooks"], name
+
+
+def test_the_pictures_in_the_docs_are_of_these_panels() -> None:
+    for name, content in dashboards().items():
+        picture = (ROOT / f"docs/images/dashboard-{name}.svg").read_text(encoding="utf-8")
+        missing = [panel["title"] for panel in content["panels"] if f">{escape(panel['title'])}<" not in picture]
+        assert missing == [], f"{name}: run `make dashboards-preview`"
 
 
 def test_none_knows_a_data_source_of_its_own() -> None:
