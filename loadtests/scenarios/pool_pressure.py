@@ -70,7 +70,7 @@ SCENARIO = Scenario(
     crowds=(
         Crowd("Readers", 30, 0.25, ALWAYS, options={"among": READ}),
         Crowd("Probes", 2, 0.25, ALWAYS),
-        Crowd("Listers", 70, 0.4, ("pressure",), ramp=1.0),
+        Crowd("Listers", 60, 0.3, ("pressure",), ramp=1.0),
         Crowd("Editors", 4, 1.0, ("pressure",), options={"own": 1}),
     ),
     gates=GATES,

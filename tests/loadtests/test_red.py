@@ -31,7 +31,9 @@ def test_without_coalescing_a_herd_loads_ten_times(tmp_path: Path) -> None:
 def test_a_pool_of_one_answers_half_as_much(tmp_path: Path) -> None:
     ran = run("pool-pressure", tmp_path, SIGNET_DATABASE_POOL="1")
 
-    assert (ran.failed, ran.exit_code) == ({"uncached answers a second"}, RED), ran.said
+    # Twice as many are refused, which readers of the same process may come to notice: nobody else does.
+    assert ran.failed - {"p99 of cached reads beside baseline"} == {"uncached answers a second"}, ran.said
+    assert ran.exit_code == RED
 
 
 def test_without_polling_the_last_poll_grows_old(tmp_path: Path) -> None:
