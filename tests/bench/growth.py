@@ -103,13 +103,17 @@ async def town(stores: Addresses, folder: Path, size: int) -> AsyncIterator[Town
             await connection.execute("INSERT INTO user_roles (role, user_id) VALUES ('admin', $1)", admin)
             await connection.execute("VACUUM ANALYZE")
             purse = Purse(await seeding.find_issuing(connection, settings), [SECRET], began_ms)
+            answer = await service.post("/v1/sessions", json={"email": people.email(0), "password": people.PASSWORD})
+            admin_token = answer.json()["access_token"]
             backend = await connection.fetchval("SELECT pg_backend_pid()")
             postmaster = psutil.Process(backend).parent()
         assert postmaster is not None
         worker = psutil.Process(service.process.pid).children()[0].pid
         pin_whole(worker, SERVER_CORES)
         port = int(service.url.rsplit(":", 1)[1])
-        subjects = {name: Subject(name, worker, port, requests) for name, requests in _asked(purse, size).items()}
+        subjects = {
+            name: Subject(name, worker, port, requests) for name, requests in _asked(purse, size, admin_token).items()
+        }
         subjects["refresh"] = Subject("refresh", worker, port, kind="follow", connections=CHAINS)
         subjects["refresh"].renew = _Chains(purse, size).begin
         yield Town(size, postmaster, subjects)
@@ -129,9 +133,9 @@ class _Chains:
         ]
 
 
-def _asked(purse: Purse, size: int) -> dict[str, list[str]]:
+def _asked(purse: Purse, size: int, admin_token: str) -> dict[str, list[str]]:
     asked = [_spread(number, size) for number in range(ASKED)]
-    admin = f"Bearer {purse.access_token(0)}"
+    admin = f"Bearer {admin_token}"
     return {
         "me, uncached": [get("/v1/users/me", Authorization=f"Bearer {purse.access_token(n)}") for n in asked],
         "login": [post("/v1/sessions", {"email": people.email(n), "password": people.PASSWORD}) for n in asked],
