@@ -1,4 +1,4 @@
-"""A build with a fault: passwords are hashed where requests are answered, with a pause after each for the others.
+"""A build with a fault: nobody is answered while a password is hashed; after each there is a pause for the others.
 
 Without the pause nothing else would run at all, and every gate would fail rather than the one that watches this.
 """
@@ -13,11 +13,11 @@ _PAUSE_SECONDS = 0.03
 
 
 async def run_here(self: HashingPool, address: str, work: Callable[[], Result]) -> Result:
-    """Wait for one's turn, then keep everybody waiting."""
+    """Wait for one's turn, then keep everybody waiting: the event loop stands until the thread is done."""
     await self._take_turn(address)
     try:
         with self._metrics.duration.time():
-            result = work()
+            result = self._executor.submit(work).result()
             await asyncio.sleep(_PAUSE_SECONDS)
             return result
     finally:
