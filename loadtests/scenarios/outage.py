@@ -7,7 +7,7 @@ from loadtests.gates import at_least, at_most
 from loadtests.scenario import Crowd, Dataset, Intervention, Phase, Scenario
 
 # Who is read is not edited: what is known to be outdated is not shown, whatever is away.
-PEOPLE, READ = 100, 90
+PEOPLE, READ = 40, 30
 # What is promised: a refusal within a second; SIGNET_STALE_IF_ERROR is longer than any outage here.
 REFUSED_WITHIN_MS = 1_000.0
 PHASES = (Phase("warm-up", 6), Phase("baseline", 6), Phase("away", 20), Phase("settling", 3), Phase("recovered", 6))
