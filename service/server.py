@@ -65,7 +65,8 @@ class Worker(UvicornWorker):
         super().__init__(*args, **kwargs)
         self.slot = 0
         settings: Settings = self.app.settings
-        logs.set_up(settings.log_format, settings.log_level)
+        # uvicorn-worker has just given uvicorn's loggers to gunicorn's. The level is the master's, also a switched one.
+        logs.adopt()
         self.config.timeout_graceful_shutdown = int(settings.shutdown_timeout.total_seconds())
         self.drain_seconds = settings.drain.total_seconds()
 
@@ -73,6 +74,9 @@ class Worker(UvicornWorker):
         """Build the application in the worker, which knows its slot."""
         self.app.slot = self.slot
         super().load_wsgi()  # type: ignore[no-untyped-call]
+
+    def handle_usr1(self, _signal: int, _frame: FrameType | None) -> None:
+        logs.switch_level(self.app.settings.log_level)
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
@@ -90,26 +94,33 @@ class Worker(UvicornWorker):
 class QuietLogger(Logger):
     """Leaves formatting to the root logger, like every other logger here."""
 
-    def setup(self, cfg: Any) -> None:  # noqa: ANN401 - gunicorn's signature
+    def setup(self, _cfg: Any) -> None:  # noqa: ANN401 - gunicorn's signature
         self.loglevel = logs.LEVELS["info"]
-        self.configured_level = cfg.settings["loglevel"].get()
         for logger in (self.error_log, self.access_log):
             logger.handlers.clear()
             logger.propagate = True
 
-    def reopen_files(self) -> None:
-        """Switch the log level: on SIGUSR1 the master and each worker come here, and there are no files to reopen."""
-        logs.switch_level(self.configured_level)
+
+class Master(Arbiter):
+    """gunicorn's master, which has no files to reopen and switches the log level instead."""
+
+    def handle_usr1(self) -> None:
+        logs.switch_level(self.app.settings.log_level)
+        # Passes the signal on to every worker.
+        super().handle_usr1()  # type: ignore[no-untyped-call]
 
 
 class Application(BaseApplication):
     """gunicorn, told everything by our settings and nothing by its own files or variables."""
 
-    def __init__(self, settings: Settings, shared: Shared | None) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.slot = 0
-        self._shared = shared
+        self._shared: Shared | None = None
         super().__init__()  # type: ignore[no-untyped-call]
+
+    def run(self) -> None:
+        Master(self).run()  # type: ignore[no-untyped-call]
 
     def load_config(self) -> None:
         settings = self.settings
@@ -123,8 +134,8 @@ class Application(BaseApplication):
             "graceful_timeout": int(grace),
             "keepalive": 75,
             "proc_name": "signet",
-            "loglevel": settings.log_level,
             "control_socket_disable": True,
+            "when_ready": self._begin,
             "pre_fork": _give_slot,
             "child_exit": self._bury,
             "on_exit": self._end,
@@ -135,6 +146,12 @@ class Application(BaseApplication):
 
     def load(self) -> Envelope:
         return create_app(self.settings, shared=self._shared.join(self.slot) if self._shared else None)
+
+    def _begin(self, _arbiter: Arbiter) -> None:
+        # Not before the ports are ours: whoever is refused them must not wipe the files of the one that has them.
+        # One worker keeps its metrics in memory: that is faster, and files know no exemplars.
+        if self.settings.workers > 1:
+            self._shared = Shared.begin(_metrics_folder(self.settings))
 
     def _bury(self, _arbiter: Arbiter, worker: Worker) -> None:
         if self._shared is not None:
@@ -148,9 +165,7 @@ class Application(BaseApplication):
 def serve(settings: Settings) -> None:
     """Serve until a signal ends it."""
     logs.set_up(settings.log_format, settings.log_level)
-    # One worker keeps its metrics in memory: that is faster, and files know no exemplars.
-    shared = Shared.begin(_metrics_folder(settings)) if settings.workers > 1 else None
-    Application(settings, shared).run()  # type: ignore[no-untyped-call]
+    Application(settings).run()
 
 
 def _give_slot(arbiter: Arbiter, worker: Worker) -> None:

@@ -51,6 +51,8 @@ class Counting:
             if isinstance(error, RedisGivenUp):
                 self.local.note_away()
             if failures and (delay := self.local.delay(failures)) > 0:
+                if was_away:
+                    self.local.give_back(key, share)
                 return here, -delay * 1000
             return here, 0.0 if was_away else self.local.take(key, share)
         if was_away and late:

@@ -83,6 +83,11 @@ def set_up(log_format: str, level: str, stream: TextIO | None = None) -> None:
     root.handlers[:] = [handler]
     root.setLevel(LEVELS[level])
     logging.captureWarnings(capture=True)
+    adopt()
+
+
+def adopt() -> None:
+    """Take the lines of gunicorn, uvicorn and alembic, who set up loggers of their own."""
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "gunicorn.error", "gunicorn.access", "alembic"):
         logger = logging.getLogger(name)
         logger.handlers.clear()

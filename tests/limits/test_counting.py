@@ -253,6 +253,21 @@ async def test_delays_outlive_redis(stores: Addresses) -> None:
         assert await delay_of(alone) == 0
 
 
+async def test_an_account_that_waits_is_not_counted_in_memory_either(stores: Addresses) -> None:
+    policy, local, who = Policy("any", 2, HOUR), LocalCounts(), "ada@example.com"
+    async with counting_of(stores, local, NOWHERE) as alone:
+        # Redis has been given up a moment ago: requests are counted here before Redis is asked again.
+        local.note_away()
+        for _ in range(5):
+            await alone.fail(who)
+        delayed = [(await alone.take(policy, who, who))[1] for _ in range(4)]
+        await alone.welcome(who, [])
+        counted = [(await alone.take(policy, who, who))[1] for _ in range(3)]
+
+    assert all(milliseconds < 0 for milliseconds in delayed)
+    assert [milliseconds > 0 for milliseconds in counted] == [False, False, True]
+
+
 async def test_memory_is_bounded_and_the_least_recently_charged_goes_first() -> None:
     counts, policy = LocalCounts(Watch()), Policy("any", 1, HOUR)
     for number in range(50_001):

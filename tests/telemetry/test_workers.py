@@ -1,5 +1,6 @@
 """Several workers are scraped as one: the same families and sums as one worker has, whoever of them is asked."""
 
+import asyncio
 import tempfile
 from pathlib import Path
 
@@ -7,8 +8,10 @@ import httpx
 import psutil
 import pytest
 
+from tests.kit.environment import Addresses
 from tests.kit.metrics import Reading, read_metrics
 from tests.kit.people import new_person
+from tests.kit.programs import warm
 from tests.kit.services import Service, StartService
 from tests.kit.waiting import eventually
 
@@ -105,3 +108,24 @@ async def test_a_worker_that_dies_leaves_its_counts_and_takes_its_gauges(start_s
     service.process.terminate()
     service.process.wait(20)
     assert metric_files(service) == set()
+
+
+@pytest.mark.prove
+async def test_a_second_start_that_finds_the_ports_taken_leaves_the_first_its_metrics(
+    start_service: StartService, stores: Addresses, tmp_path: Path
+) -> None:
+    service = await start_service(SIGNET_WORKERS=str(WORKERS))
+    await traffic(service, "ada")
+    before, files = sums(await read_metrics(service)), metric_files(service)
+    ports = {
+        "SIGNET_PORT": service.url.rpartition(":")[2],
+        "SIGNET_MANAGEMENT_PORT": service.management_url.rpartition(":")[2],
+    }
+    environment = {**stores.environment(), **ports, "SIGNET_WORKERS": str(WORKERS)}
+
+    second = warm(["service", "serve"], environment, tmp_path / "second.log")
+
+    assert await asyncio.to_thread(second.wait, 20) != 0
+    assert metric_files(service) == files
+    after = sums(await read_metrics(service))
+    assert {key: value for key, value in before.items() if after.get(key, 0) < value} == {}
