@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from prometheus_client import Counter, Histogram
 from prometheus_fastapi_instrumentator.metrics import Info
 
 from service.telemetry.facts import Facts, current
 from service.telemetry.logs import RequestLog
+from service.telemetry.metric_kinds import RequestTally
 from service.telemetry.metrics import HttpMetrics
 
 
@@ -18,15 +18,18 @@ class Recording:
 
     log: RequestLog
     metrics: HttpMetrics
-    _cells: dict[tuple[str, str, int], tuple[Counter, Histogram]] = field(default_factory=dict)
+    _tallies: dict[tuple[str, str, int], RequestTally] = field(default_factory=dict)
 
     def warm(self, method: str, route: str, status: int, gathered: Facts, seconds: float) -> None:
         """Record a request of the fast lane."""
-        cells = self._cells.get((method, route, status))
-        if cells is None:
-            cells = self._new_cells(method, route, status)
-        cells[0].inc()
-        cells[1].observe(seconds, _exemplar(gathered) if gathered.tracer else None)
+        tally = self._tallies.get((method, route, status))
+        if tally is None:
+            tally = self._tallies[method, route, status] = self.metrics.tally(method, route, str(status))
+        if gathered.tracer is None:
+            tally.observe(seconds)
+        else:
+            tally.counter.inc()
+            tally.histogram.observe(seconds, _exemplar(gathered))
         self.request(method, route, status, gathered, seconds)
 
     def request(self, method: str, route: str, status: int, gathered: Facts, seconds: float) -> None:
@@ -58,11 +61,6 @@ class Recording:
         gathered = current()
         exemplar = _exemplar(gathered) if gathered.tracer else None
         self.metrics.duration.labels(info.method, route).observe(info.modified_duration, exemplar)
-
-    def _new_cells(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
-        cells = (self.metrics.requests.labels(method, route, str(status)), self.metrics.duration.labels(method, route))
-        self._cells[method, route, status] = cells
-        return cells
 
 
 def route_of(scope: Mapping[str, Any]) -> str:

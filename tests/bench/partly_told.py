@@ -7,6 +7,7 @@ from prometheus_fastapi_instrumentator.middleware import PrometheusInstrumentato
 from starlette.types import Receive, Scope, Send
 
 from service.commands import main
+from service.telemetry.metric_kinds import RequestTally
 from service.telemetry.recording import Recording
 
 
@@ -25,6 +26,7 @@ def leave_out(part: str) -> None:
     else:
         Counter.inc = nothing  # type: ignore[method-assign]
         Histogram.observe = nothing  # type: ignore[method-assign]
+        RequestTally.observe = nothing  # type: ignore[method-assign]
         PrometheusInstrumentatorMiddleware.__call__ = pass_by  # type: ignore[method-assign]
 
 
