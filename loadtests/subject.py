@@ -27,7 +27,7 @@ from local.server import Server
 from service.settings import Settings
 
 # As the image has it: what a password hash allocates is given back at once.
-_AS_IN_THE_IMAGE = {"MALLOC_MMAP_THRESHOLD_": "131072"}
+AS_IN_THE_IMAGE = {"MALLOC_MMAP_THRESHOLD_": "131072", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 _PROXY = {"SIGNET_PROXY_HEADER": "X-Forwarded-For", "SIGNET_TRUSTED_PROXIES": "127.0.0.1/32"}
 _OK = 200
 
@@ -141,7 +141,7 @@ def _environment(
         "SIGNET_REGISTRATION": "open",
         "SIGNET_SECRET_KEYS": folder.secret("secret-keys"),
         "SIGNET_DRAIN": "0",
-        **_AS_IN_THE_IMAGE,
+        **AS_IN_THE_IMAGE,
         **_PROXY,
         **scenario.settings,
         **{name: value for name, value in given.items() if name.startswith("SIGNET_")},

@@ -15,7 +15,6 @@ from service.commands.keys import keys
 from service.commands.running import settings_or_exit
 from service.commands.users import users
 from service.settings import Settings
-from service.storage.migrating import PostgresNotReached, SchemaTooNew, migrate
 from service.telemetry import logs
 
 logger = logging.getLogger(__name__)
@@ -54,6 +53,9 @@ def dev(watch: Path) -> None:
 @click.option("--wait", type=float, default=60.0, show_default=True, help="Seconds to wait for Postgres.")
 def run_migrations(wait: float) -> None:
     """Bring the database's schema up to date. Safe to run again, and in many places at once."""
+    # Alembic is ten megabytes that no worker needs.
+    from service.storage.migrating import PostgresNotReached, SchemaTooNew, migrate  # noqa: PLC0415
+
     settings = settings_or_exit()
     logs.set_up(settings.log_format, settings.log_level)
     try:

@@ -10,6 +10,7 @@ import asyncpg
 import httpx
 import psutil
 
+from loadtests.subject import AS_IN_THE_IMAGE
 from tests.bench.measuring import HASH_AS_SHIPPED, SERVER_CORES, Subject, get, pin_whole, post
 from tests.kit.admins import new_admin
 from tests.kit.environment import Addresses
@@ -33,15 +34,19 @@ async def signet(
 
     `module` may be a build that looks at itself.
     """
-    settings = HASH_AS_SHIPPED | {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": collector_url,
-        "OTEL_TRACES_SAMPLER_ARG": TRACED,
-        # Each refresh rotates, each sign-in finds room, and as many hashes run at once as the server has cores.
-        "SIGNET_REFRESH_GRACE": "0",
-        "SIGNET_SESSION_LIMIT": "1000000",
-        "SIGNET_HASH_THREADS": str(len(SERVER_CORES)),
-        "SIGNET_HASH_WAIT": "30s",
-    }
+    settings = (
+        HASH_AS_SHIPPED
+        | AS_IN_THE_IMAGE
+        | {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector_url,
+            "OTEL_TRACES_SAMPLER_ARG": TRACED,
+            # Each refresh rotates, each sign-in finds room, and as many hashes run at once as the server has cores.
+            "SIGNET_REFRESH_GRACE": "0",
+            "SIGNET_SESSION_LIMIT": "1000000",
+            "SIGNET_HASH_THREADS": str(len(SERVER_CORES)),
+            "SIGNET_HASH_WAIT": "30s",
+        }
+    )
     settings |= {"BENCH_PROFILE": str(folder / WARM_PROFILE)}
     uncached = {"SIGNET_NEAR_ENTRIES": "0", "SIGNET_CACHE_TTL": "0", "BENCH_PROFILE": str(folder / COLD_PROFILE)}
     async with (

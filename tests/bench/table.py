@@ -1,15 +1,17 @@
 """What a request costs, as ratios to a bare FastAPI route in the same run."""
 
+import os
+import subprocess
+import sys
 import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from time import process_time
 
-import argon2
 import psutil
 
+from loadtests.subject import AS_IN_THE_IMAGE
 from service.settings import Settings
 from tests.bench.collector import collector
 from tests.bench.measuring import OTHER_CORES, SERVER_CORES, Subject, measure, pin
@@ -17,9 +19,9 @@ from tests.bench.ours import ME, REFRESH, SIGN_IN, VERIFY, signet
 from tests.bench.peers.named import named_peers
 from tests.bench.peers.running import hello, own_profile
 from tests.kit.environment import Addresses
-from tests.kit.people import PASSWORD
+from tests.kit.programs import ROOT
 
-ROUNDS, SECONDS, VERIFICATIONS = 5, 3.0, 10
+ROUNDS, SECONDS = 5, 3.0
 BARE, TUTORIAL, FASTAPI_USERS = (
     "FastAPI, `response_model`, 17 bytes",
     "FastAPI as tutorials compose it",
@@ -112,14 +114,14 @@ async def compare(stores: Addresses, folder: Path) -> Costs:
 
 
 def verify_micros() -> float:
-    """CPU of one verification with the parameters as shipped, on the server's core."""
-    fields = Settings.model_fields
-    hasher = argon2.PasswordHasher(fields["argon2_iterations"].default, fields["argon2_memory_kib"].default, 1)
-    stored = hasher.hash(PASSWORD)
-    pin(0, SERVER_CORES)
-    began = process_time()
-    for _ in range(VERIFICATIONS):
-        hasher.verify(stored, PASSWORD)
-    used = process_time() - began
-    pin(0, OTHER_CORES)
-    return used * 1e6 / VERIFICATIONS
+    """CPU of one verification with the parameters and the memory as shipped, on the server's core."""
+    parameters = [str(Settings.model_fields[name].default) for name in ("argon2_iterations", "argon2_memory_kib")]
+    done = subprocess.run(
+        [sys.executable, "-m", "loadtests.hashing", *parameters],
+        cwd=ROOT,
+        env={**os.environ, **AS_IN_THE_IMAGE},
+        capture_output=True,
+        check=True,
+        preexec_fn=lambda: pin(0, SERVER_CORES),
+    )
+    return float(done.stdout) * 1e6

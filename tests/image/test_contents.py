@@ -79,6 +79,7 @@ def test_it_says_how_it_wants_to_be_run(image: Image) -> None:
     assert set(config["ExposedPorts"]) == {"8000/tcp", "9000/tcp"}
     assert "SIGNET_MODE=production" in config["Env"]
     assert any(line.startswith("MALLOC_MMAP_THRESHOLD_=") for line in config["Env"])
+    assert "GLIBC_TUNABLES=glibc.malloc.hugetlb=1" in config["Env"]
 
 
 def test_it_says_what_it_is(image: Image) -> None:

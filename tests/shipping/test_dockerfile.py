@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from loadtests.subject import AS_IN_THE_IMAGE
 from tests.kit.programs import ROOT
 from tests.shipping.reading import default, said, tool
 
@@ -56,7 +57,7 @@ def test_its_base_is_pinned_and_may_be_another() -> None:
 def test_only_wheels_with_locked_hashes_are_installed() -> None:
     installs = re.findall(r"python install [^&]*?--requirement \S+", TEXT)
 
-    assert len(installs) == 2
+    assert len(installs) == 3
     assert all("--require-hashes" in words and "--only-binary=:all:" in words for words in installs)
 
 
@@ -103,3 +104,9 @@ def test_without_a_builder_it_says_so(building: Building) -> None:
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "signet: building an image needs docker (running), buildah or podman; none is here\n"
+
+
+def test_load_tests_and_benchmarks_run_with_the_memory_of_the_image() -> None:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+
+    assert [name for name, value in AS_IN_THE_IMAGE.items() if f"    {name}={value} \\" not in text] == []
