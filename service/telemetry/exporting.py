@@ -20,6 +20,9 @@ from service.telemetry.metrics import TraceMetrics
 
 logger = logging.getLogger(__name__)
 
+# The first two report each failed attempt; whoever reads the log needs to know once, and the rest is counted. The third
+# repeats what a caller wrote into `tracestate`.
+_SILENT = ("opentelemetry.exporter.otlp", "opentelemetry.sdk._shared_internal", "opentelemetry.trace.span")
 # Spans that wait for the collector; the SDK's own default.
 _MOST_WAITING = 2048
 
@@ -82,8 +85,7 @@ class Exporting:
     """The SDK, set up by its own variables beside our settings."""
 
     def __init__(self, settings: Settings, version: str, metrics: TraceMetrics) -> None:
-        # They report each failed attempt; whoever reads the log needs to know once, and the rest is counted.
-        for name in ("opentelemetry.exporter.otlp", "opentelemetry.sdk._shared_internal"):
+        for name in _SILENT:
             logging.getLogger(name).setLevel(logging.CRITICAL)
         self._delivery = Delivery(_new_exporter(settings), metrics)
         # The draw has been made already when a span is asked for; a second one would square the ratio.

@@ -99,9 +99,10 @@ def switch_level(configured: str) -> None:
     """Turn to `debug`, or back to the configured level; for a signal, so that nobody can do it over the network."""
     root = logging.getLogger()
     level = configured if root.level == logging.DEBUG else "debug"
+    # Told while everything is told: who sent the signal looks for an answer, and it is no error.
+    root.setLevel(logging.DEBUG)
+    root.info("the log level was switched", extra={"to": level})
     root.setLevel(LEVELS[level])
-    # Told at a level that is always on: who sent the signal looks for an answer.
-    root.error("the log level was switched", extra={"to": level})
 
 
 def log_failure(logger: logging.Logger, message: str, error: BaseException, **extra: str) -> None:

@@ -1,5 +1,7 @@
 """What is recorded of each request: one log line, and for the fast lane the same metrics the instrumentator writes."""
 
+import sys
+from asyncio import CancelledError
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +12,8 @@ from service.telemetry.facts import Facts, current
 from service.telemetry.logs import RequestLog
 from service.telemetry.metric_kinds import RequestTally
 from service.telemetry.metrics import HttpMetrics
+
+_NOTHING_SAID, _CUT_OFF = "500", "503"
 
 
 @dataclass(slots=True)
@@ -57,7 +61,9 @@ class Recording:
     def instrumented(self, info: Info) -> None:
         """Take what the instrumentator saw: the same families, the same labels."""
         route = route_of(info.request.scope)
-        self.metrics.requests.labels(info.method, route, info.modified_status).inc()
+        # Who is cut off before an answer has begun counts as a 500 there; the envelope answers for it, with a 503.
+        is_cut_off = info.modified_status == _NOTHING_SAID and isinstance(sys.exception(), CancelledError)
+        self.metrics.requests.labels(info.method, route, _CUT_OFF if is_cut_off else info.modified_status).inc()
         gathered = current()
         exemplar = _exemplar(gathered) if gathered.tracer else None
         self.metrics.duration.labels(info.method, route).observe(info.modified_duration, exemplar)

@@ -67,7 +67,12 @@ class _Processes(Collector):
     def collect(self) -> Iterator[Metric]:
         merged: dict[str, Metric] = {}
         for file in sorted(self.folder.glob("worker_*.pid")):
-            slot, pid = file.stem.removeprefix("worker_"), file.read_text(encoding="ascii")
+            slot = file.stem.removeprefix("worker_")
+            try:
+                pid = file.read_text(encoding="ascii")
+            except FileNotFoundError:
+                # It was buried since the folder was read.
+                continue
             for metric in ProcessCollector(pid=partial(str, pid), registry=None).collect():
                 family = merged.setdefault(metric.name, Metric(metric.name, metric.documentation, metric.type))
                 for sample in metric.samples:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import settings as rules
 from hypothesis import strategies as st
+from redis.crc import key_slot
 
 from service.limits.counting import Counting
 from service.limits.local_counts import LocalCounts
@@ -198,6 +199,15 @@ async def test_keys_are_macs_and_differ_by_policy(stores: Addresses) -> None:
 
     assert len({charge.key for charge in charges}) == 2
     assert not any("ada" in charge.key for charge in charges)
+
+
+async def test_a_sharded_redis_runs_the_scripts_too(stores: Addresses) -> None:
+    async with counting_of(stores, LocalCounts()) as counting:
+        names = ("sign-in-account", "sign-in-address", "lockout")
+        slots = {key_slot(counting._key(name, who).encode()) for name in names for who in ("ada@example.com", "::1")}
+
+    # One script asks for keys of several of them.
+    assert len(slots) == 1
 
 
 def test_a_share_of_a_limit_is_at_least_one_request() -> None:

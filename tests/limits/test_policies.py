@@ -151,7 +151,7 @@ async def test_nobody_reads_who_was_counted_out_of_redis(guarded: Service, store
     async with redis.Redis.from_url(stores.redis_url) as client:
         keys = [key.decode() async for key in client.scan_iter()]
 
-    policies = {key.split(":")[3] for key in keys if key.startswith("signet:limit:")}
+    policies = {key.split(":")[3] for key in keys if key.startswith("signet:{limit}:")}
     assert policies == {"sign-in-account", "sign-in-address", "registration", "refresh", "caller", "lockout"}
     told = [email, email.partition("@")[0], address, "127.0.0.1", session.access_token, session.refresh_token]
     told += [session.session_id, session.session_id.replace("-", ""), "@"]

@@ -64,7 +64,7 @@ async def attack(guarded: Service, stores: Addresses, email: str) -> None:
 async def delay_until(stores: Addresses, instant_ms: str) -> None:
     """Let every delay end then, as if so much time had passed, or so many more had guessed."""
     async with redis.Redis.from_url(stores.redis_url) as client:
-        async for key in client.scan_iter("signet:limit:*:lockout:*"):
+        async for key in client.scan_iter("signet:{limit}:*:lockout:*"):
             await client.hset(key, "until", instant_ms)
 
 

@@ -87,6 +87,20 @@ async def test_a_sign_in_that_failed_by_our_fault_says_so(
     assert reading.value("signet_database_pool_timeouts_total") == failed["pool"]
 
 
+async def test_a_request_that_its_deadline_cut_off_is_counted_as_it_was_answered(
+    start_service: StartService, database: asyncpg.Connection
+) -> None:
+    hurried = await start_service(SIGNET_REQUEST_TIMEOUT="200ms")
+    pair = await (await new_person(hurried, "ada@example.com")).sign_in()
+    async with database.transaction():
+        await database.execute("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE")
+        late = await hurried.get("/v1/sessions", token=pair.access_token)
+
+    assert problem(late) == (503, "deadline_exceeded")
+    counted = {"method": "GET", "handler": "/v1/sessions"}
+    assert await told(hurried, "http_requests_total", status="503", **counted) == 1
+
+
 async def sign_out(making: Service, somebody: Person, hearing: Service) -> None:
     """Make a change on one replica, and wait until the other one's poll has read it and all before it."""
     polled = await told(hearing, "signet_changes_seen_total", way="poll")

@@ -130,3 +130,17 @@ async def test_a_warm_answer_is_traced_too_and_one_that_the_caller_did_not_sampl
 
     assert server.parent_span_id.hex() == sampled.span_id
     assert collector.trace(unsampled.trace_id) == []
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf"], indirect=True)
+async def test_a_state_that_no_tracer_wrote_is_neither_passed_on_nor_logged(
+    traced: Service, collector: Collector
+) -> None:
+    asked = Followed()
+
+    answer = await traced.get("/v1/verify", headers={**asked.headers, "tracestate": "a secret in the wrong place"})
+
+    assert answer.status_code == 401
+    found = await spans_of(collector, asked.trace_id, "GET /v1/verify")
+    assert [span.trace_state for span in found if span.kind == Span.SPAN_KIND_SERVER] == [""]
+    assert "a secret" not in "\n".join(traced.log_lines())

@@ -1,6 +1,7 @@
 """Several workers are scraped as one: the same families and sums as one worker has, whoever of them is asked."""
 
 import asyncio
+import os
 import tempfile
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import httpx
 import psutil
 import pytest
 
+from service.telemetry.sharing import Shared
 from tests.kit.environment import Addresses
 from tests.kit.metrics import Reading, read_metrics
 from tests.kit.people import new_person
@@ -108,6 +110,17 @@ async def test_a_worker_that_dies_leaves_its_counts_and_takes_its_gauges(start_s
     service.process.terminate()
     service.process.wait(20)
     assert metric_files(service) == set()
+
+
+def test_a_worker_that_is_buried_during_a_look_does_not_spoil_it(tmp_path: Path) -> None:
+    shared = Shared.begin(tmp_path / "metrics")
+    (shared.folder / "worker_0.pid").write_text(str(os.getpid()), encoding="ascii")
+    # Its name is still read, and its file is there no longer.
+    (shared.folder / "worker_1.pid").symlink_to("nowhere")
+
+    samples = [sample for metric in shared.registry().collect() for sample in metric.samples]
+
+    assert {sample.labels["worker"] for sample in samples if sample.name.startswith("process_")} == {"0"}
 
 
 @pytest.mark.prove
