@@ -6,8 +6,9 @@ which parses, calls one operation and renders. An operation decides inside a tra
 
     app.py       where the rooms meet          wiring.py    what one process owns, built once
     lifespan.py  what runs beside requests     server.py    gunicorn, its worker, the drain
-    settings.py  every setting, read once      __main__.py  python -m service
+    settings.py  every setting, read once      gauges.py    what gauges show of all this
     errors.py    Problem                       clock.py     the time, corrected to Postgres'
+    commands/    python -m service
 
     users/ sessions/ account/ oauth/ keys/ audit/   the domain: routes > operations > records, shapes, problems
     idempotency/   a promise kept for every caller

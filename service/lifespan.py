@@ -45,6 +45,9 @@ async def lifespan(parts: Parts, lifecycle: Lifecycle, tracing: Tracing) -> Asyn
         for task in tasks:
             with suppress(asyncio.CancelledError):
                 await task
+        if parts.metrics.are_shared:
+            # What was counted since the last look stays in the files of this worker's slot.
+            parts.metrics.read()
         # Requests are over: the last spans have ended, and there is time for them within gunicorn's margin.
         await asyncio.to_thread(tracing.close, _LAST_SPANS)
         await close(parts)

@@ -78,6 +78,11 @@ class Service(Caller):
         for process in [*master.children(recursive=True), master]:
             process.kill()
 
+    def workers(self) -> list[psutil.Process]:
+        """Give the workers that live now; one may die between two looks."""
+        children = psutil.Process(self.process.pid).children()
+        return [worker for worker in children if not _has_died(worker)]
+
     async def close(self) -> None:
         await self._client.aclose()
 
@@ -95,6 +100,13 @@ class Service(Caller):
 
 # Starts a further replica with the settings it is given, and stops it after the test.
 StartService = Callable[..., Awaitable[Service]]
+
+
+def _has_died(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def free_ports(count: int) -> list[int]:

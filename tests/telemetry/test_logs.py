@@ -72,7 +72,7 @@ def test_a_warning_is_a_line_too() -> None:
 
 async def test_a_signal_switches_the_level_of_every_process_and_back(start_service: StartService) -> None:
     service = await start_service(SIGNET_LOG_LEVEL="warning", SIGNET_REDIS_URL=NO_REDIS)
-    (worker,) = psutil.Process(service.process.pid).children()
+    (worker,) = service.workers()
 
     async def has_switched(*expected: str) -> bool:
         return levels(service) == list(expected)
@@ -96,23 +96,22 @@ async def test_a_signal_switches_the_level_of_every_process_and_back(start_servi
 @pytest.mark.prove
 async def test_the_level_is_one_for_all_processes_whoever_dies_or_is_replaced(start_service: StartService) -> None:
     service = await start_service(SIGNET_LOG_LEVEL="warning", SIGNET_REDIS_URL=NO_REDIS, SIGNET_WORKERS="2")
-    master = psutil.Process(service.process.pid)
 
     async def have_switched(*expected: str) -> bool:
         return levels(service) == list(expected)
 
     async def are_new(*old: psutil.Process) -> bool:
-        alive = {worker for worker in master.children() if worker.status() != psutil.STATUS_ZOMBIE}
+        alive = {*service.workers()}
         return len(alive) == 2 and not alive & {*old} and service.is_ready()
 
     service.process.send_signal(signal.SIGUSR1)
     await eventually(have_switched, *["debug"] * 3, within=_SOON_SECONDS)
-    killed = master.children()[0]
+    killed = service.workers()[0]
     killed.kill()
     await eventually(are_new, killed, within=20)
     service.process.send_signal(signal.SIGUSR1)
     await eventually(have_switched, *["debug"] * 3, *["warning"] * 3, within=_SOON_SECONDS)
-    before = master.children()
+    before = service.workers()
     service.process.send_signal(signal.SIGHUP)
     await eventually(are_new, *before, within=30)
     assert levels(service)[6:] == []

@@ -2,11 +2,11 @@
 
 import asyncio
 import os
+import signal
 import tempfile
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 
 from service.telemetry.sharing import Shared
@@ -60,10 +60,6 @@ def metric_files(service: Service) -> set[str]:
     return {file.name for file in Path(tempfile.gettempdir(), f"signet-metrics-127.0.0.1-{port}").glob("*")}
 
 
-def workers(service: Service) -> list[psutil.Process]:
-    return psutil.Process(service.process.pid).children()
-
-
 async def test_two_workers_show_the_families_and_sums_of_one(start_service: StartService) -> None:
     one, two = await start_service(), await start_service(SIGNET_WORKERS=str(WORKERS))
     for service, name in ((one, "ada"), (two, "eve")):
@@ -92,11 +88,11 @@ async def test_a_worker_that_dies_leaves_its_counts_and_takes_its_gauges(start_s
     await traffic(service, "ada")
     before, files = await read_metrics(service), metric_files(service)
     pool = before.value("signet_database_pool_size")
-    killed = workers(service)[0]
+    killed = service.workers()[0]
     killed.kill()
 
     async def is_replaced() -> bool:
-        alive = {worker.pid for worker in workers(service) if worker.status() != psutil.STATUS_ZOMBIE}
+        alive = {worker.pid for worker in service.workers()}
         return killed.pid not in alive and len(alive) == WORKERS and metric_files(service) == files
 
     await eventually(is_replaced, within=20)
@@ -110,6 +106,23 @@ async def test_a_worker_that_dies_leaves_its_counts_and_takes_its_gauges(start_s
     service.process.terminate()
     service.process.wait(20)
     assert metric_files(service) == set()
+
+
+@pytest.mark.prove
+async def test_what_a_worker_answered_last_is_counted_when_it_ends(start_service: StartService) -> None:
+    service = await start_service(SIGNET_WORKERS=str(WORKERS), SIGNET_DRAIN="0")
+    pair = await (await new_person(service, "ada@example.com")).sign_in()
+    asked = {"method": "GET", "handler": "/v1/verify", "status": "200"}
+    for _ in range(50):
+        assert await service.accepts(pair.access_token)
+    ended = {worker.pid for worker in service.workers()}
+    service.process.send_signal(signal.SIGHUP)
+
+    async def are_others() -> bool:
+        return service.is_ready() and not ended & {worker.pid for worker in service.workers()}
+
+    await eventually(are_others, within=20)
+    assert (await read_metrics(service)).value("http_requests_total", **asked) == 50
 
 
 def test_a_worker_that_is_buried_during_a_look_does_not_spoil_it(tmp_path: Path) -> None:
