@@ -65,6 +65,7 @@ def observe(terminal: Terminal) -> None:
         "storage.tsdb.retention.time": "15d",
         "web.listen-address": listen,
         "log.level": "warn",
+        "enable-feature": "exemplar-storage",
     }
     sys.stdout.flush()
     os.execv(program, [program, *(f"--{name}={value}" for name, value in options.items())])  # noqa: S606 - no shell

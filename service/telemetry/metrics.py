@@ -88,7 +88,7 @@ class LimitMetrics:
         self.refused = Counter("signet_limits_refused", "Requests refused, by policy.", ("policy",), registry=registry)
         self.charged = Counter(
             "signet_limits_charged",
-            "Requests counted: in Redis for all replicas, or by this process' share without it.",
+            "Requests held against a limit: in Redis with all replicas, or against this process' share without it.",
             ("by",),
             registry=registry,
         )
