@@ -24,6 +24,7 @@ def cli() -> None:
 @click.argument("scenario", type=click.Choice(scenarios.NAMES))
 @click.option("--host", "hosts", multiple=True, help="Address of a running Signet; several are taken in turn.")
 @click.option("--metrics", multiple=True, help="Where replicas tell metrics; a name stands for all its addresses.")
+@click.option("--replicas", default=0, help="Wait until there are just so many; 0 is as many as there are.")
 @click.option("--workers", default=0, help="Generator processes; 0 is one, without a master.")
 @click.option("--workers-elsewhere", is_flag=True, help="Wait for workers from other machines, start none.")
 @click.option("--ui", is_flag=True, help="Show Locust's own pages meanwhile.")
@@ -38,6 +39,7 @@ def run(scenario: str, reports: Path, **given: Any) -> None:
     wishes = running.Wishes(
         hosts=given["hosts"],
         metrics=given["metrics"],
+        replicas=given["replicas"],
         workers=given["workers"],
         are_workers_elsewhere=given["workers_elsewhere"],
         has_ui=given["ui"],

@@ -47,7 +47,7 @@ class Measuring:
     async def scrape(self) -> None:
         """Look at every replica once."""
         second = self.now if self.begins_at else float("-inf")
-        texts = await asyncio.gather(*(asyncio.to_thread(_fetch, f"{url}/metrics") for url in self.metrics))
+        texts = await asyncio.gather(*(asyncio.to_thread(fetch, f"{url}/metrics") for url in self.metrics))
         self.looks.append((second, list(texts)))
         if self.workers:
             self.threads.append(_look_at_threads(second, self.workers))
@@ -112,7 +112,8 @@ def _grid(end: float) -> list[float]:
     return [index * _SCRAPE_SECONDS for index in range(int(end / _SCRAPE_SECONDS) + 1)]
 
 
-def _fetch(url: str) -> str | None:
+def fetch(url: str) -> str | None:
+    """Give what is told there, or None when nobody answers."""
     try:
         with urlopen(url, timeout=2) as answer:  # noqa: S310 - an address that was named to be read
             return str(answer.read().decode())

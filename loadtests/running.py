@@ -32,6 +32,7 @@ class Wishes:
 
     hosts: tuple[str, ...] = ()
     metrics: tuple[str, ...] = ()
+    replicas: int = 0
     workers: int = 0
     are_workers_elsewhere: bool = False
     has_ui: bool = False
@@ -68,7 +69,8 @@ def stretched(scenario: Scenario, factor: float) -> Scenario:
 def _subject(scenario: Scenario, wishes: Wishes) -> Iterator[Subject]:
     with ExitStack() as stack:
         if wishes.hosts:
-            subject = named(wishes.hosts, wishes.metrics)
+            say("Waiting until every replica is ready")
+            subject = named(wishes.hosts, wishes.metrics, wishes.replicas)
         else:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="signet-load-")))
             # PostgreSQL may have to run as somebody else, who must get at its folder.
@@ -135,6 +137,7 @@ class _Run:
         async with _generator(words) as generator, _workers(self._wishes):
             begins_at = json.loads(await _line(generator))["begins_at"]
             self._measuring.begins_at = begins_at
+            say(f"Running {self._scenario.name} for {plan.seconds:.0f} s")
             beside = [asyncio.ensure_future(work) for work in self._beside()]
             try:
                 await self._follow(generator, plan.seconds)

@@ -2,19 +2,18 @@
 
 import asyncio
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 from urllib.request import urlopen
 
 import psutil
 import redis
 
+from loadtests.replicas import steady
 from loadtests.scenario import Scenario
 from loadtests.slowing import SlowDatabase
 from local import children
@@ -99,12 +98,11 @@ class Subject:
         return stores.postgres if self.taken == "postgres" else stores.valkey
 
 
-def named(hosts: Sequence[str], metrics: Sequence[str]) -> Subject:
-    """Take a deployment that runs: settings, above all its secret and its database, come from the environment."""
-    addresses = tuple(address for url in metrics for address in _each_address(url))
-    if not addresses:
+def named(hosts: Sequence[str], metrics: Sequence[str], replicas: int = 0) -> Subject:
+    """Take a deployment, once it is ready: settings, above all its secret and its database, come from the environment."""
+    if not metrics:
         raise CannotStart("METRICS must name where each replica tells its metrics, such as http://signet-pods:9000.")
-    return Subject(Settings(), tuple(hosts), addresses)
+    return Subject(Settings(), tuple(hosts), steady(metrics, replicas))
 
 
 @contextmanager
@@ -181,16 +179,6 @@ def _answers(url: str) -> bool:
             return bool(answer.status == _OK)
     except OSError:
         return False
-
-
-def _each_address(url: str) -> list[str]:
-    """Name every replica behind a name: a headless Service resolves to the addresses of all pods."""
-    parts = urlsplit(url)
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
-    places = sorted({str(address[4][0]) for address in found})
-    shown = [f"[{place}]" if ":" in place else place for place in places]
-    return [urlunsplit(parts._replace(netloc=f"{place}:{port}")).rstrip("/") for place in shown]
 
 
 async def _shell(command: str) -> None:

@@ -52,8 +52,9 @@ class Visitor:
         return answered
 
     def fail(self, began: float, text: str) -> None:
-        failed.append(text)
-        print(f"{self.name} at {began:.2f} after {time.time() - began:.2f} s: {text}", flush=True)
+        told = f"{self.name} at {began:.2f} after {time.time() - began:.2f} s: {text}"
+        failed.append(told)
+        print(told, flush=True)
 
     def go(self, admin_password: str) -> None:
         signing_in = {"email": "admin@example.com", "password": admin_password}

@@ -17,6 +17,8 @@ CONFIG = read_yaml("skaffold.yaml")
 PROFILES: dict[str, dict[str, Any]] = {profile["name"]: profile for profile in CONFIG["profiles"]}
 # Those that deploy the image that ships; each says how.
 SHIPPING = sorted(set(PROFILES) - {"buildah", "render"})
+# What a load test needs beside the service: the generator's image holds it.
+GENERATING = {"local", "loadtests", "requirements/loadtests.txt"}
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 STAGES = set(re.findall(r"^FROM \S+ AS (\S+)$", DOCKERFILE, flags=re.MULTILINE))
 QUIETLY = {"SKAFFOLD_UPDATE_CHECK": "false", "SKAFFOLD_INTERACTIVE": "false"}
@@ -57,8 +59,8 @@ def test_no_image_is_taken_from_the_cache_for_the_other(skaffold: str, profile: 
     built = []
     for chosen in ("buildah", f"{profile},buildah"):
         done = tool(skaffold, "diagnose", "--yaml-only", "--profile", chosen, **QUIETLY)
-        (artifact,) = yaml.safe_load(done.stdout)["build"]["artifacts"]
-        built.append(artifact["custom"])
+        artifacts = yaml.safe_load(done.stdout)["build"]["artifacts"]
+        built += [artifact["custom"] for artifact in artifacts if artifact["image"] == "signet"]
     developing, shipping = built
 
     assert developing != shipping
@@ -71,7 +73,9 @@ def test_every_profile_renders_what_kubernetes_takes(skaffold: str, tmp_path: Pa
     if shutil.which("helm") is None:
         pytest.skip("helm is not installed here, and skaffold renders the chart with it")
     built, image = tmp_path / "built.json", "registry.example/signet:1.0"
-    built.write_text(json.dumps({"builds": [{"imageName": "signet", "tag": image}]}), encoding="utf-8")
+    images = {"signet": image, **({"signet-loadtests": "registry.example/loadtests:1.0"} if profile == "load" else {})}
+    builds = [{"imageName": name, "tag": tag} for name, tag in images.items()]
+    built.write_text(json.dumps({"builds": builds}), encoding="utf-8")
     words = ["render", f"--build-artifacts={built}", "--digest-source=tag", "--offline=true"]
     chosen = [] if profile is None else ["--profile", profile]
 
@@ -81,8 +85,10 @@ def test_every_profile_renders_what_kubernetes_takes(skaffold: str, tmp_path: Pa
     found = list(yaml.safe_load_all(done.stdout))
     for item in found:
         kubernetes.validate(item, "1.33", strict=True)
-    (deployment,) = [item for item in found if item["kind"] == "Deployment"]
-    assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == image
+    deployments = [item for item in found if item["kind"] == "Deployment"]
+    assert {deployment["spec"]["template"]["spec"]["containers"][0]["image"] for deployment in deployments} == {
+        *images.values()
+    }
 
 
 def test_there_is_a_profile_for_each_use() -> None:
@@ -92,9 +98,11 @@ def test_there_is_a_profile_for_each_use() -> None:
 def test_it_builds_stages_that_the_dockerfile_has() -> None:
     (artifact,) = CONFIG["build"]["artifacts"]
     chosen = {artifact["docker"]["target"]} | {patched(name, "/build/artifacts/0/docker/target") for name in SHIPPING}
+    generating = re.findall(r"TARGET=(\w+)", patched("load", "/build/artifacts/-")["custom"]["buildCommand"])
 
     assert chosen == {"dev", "service"}
-    assert chosen <= STAGES
+    assert generating == ["loadtests"]
+    assert chosen | {*generating} <= STAGES
 
 
 def test_the_two_images_never_have_the_same_tag() -> None:
@@ -122,24 +130,24 @@ def test_the_settings_in_its_values_are_settings() -> None:
     assert named - setting_names() == set()
 
 
-def test_buildah_watches_what_reaches_a_build() -> None:
+def test_what_reaches_a_build_is_watched() -> None:
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     reaching = {line.removeprefix("!") for line in ignored if line.startswith("!")}
-    # The image of load tests is built from more; skaffold does not build it.
-    of_load_tests = {"loadtests", "local", "requirements/loadtests.txt"}
-    custom = patched("buildah", "/build/artifacts/0/custom")
-    watched = {path.removesuffix("/**") for path in custom["dependencies"]["paths"]}
+    service = patched("buildah", "/build/artifacts/0/custom")["dependencies"]
+    generator = patched("load", "/build/artifacts/-")["custom"]["dependencies"]
+    named = {"Dockerfile", ".dockerignore"}
 
-    assert watched == (reaching - of_load_tests) | {
-        "Dockerfile",
-        ".dockerignore",
-        "local/image.sh",
-        "local/skaffold/dev.yaml",
-    }
-    assert [path for path in watched if not (ROOT / path).exists()] == []
-    assert {path.removesuffix("/**") for path in custom["dependencies"]["ignore"]} == {
-        line for line in ignored if line.startswith("**")
-    }
+    assert watched(service) == reaching - GENERATING | named | {"local/image.sh", "local/skaffold/dev.yaml"}
+    assert watched(generator) == reaching - {"requirements/reload.txt"} | named
+    assert [path for path in watched(service) | watched(generator) if not (ROOT / path).exists()] == []
+    for dependencies in (service, generator):
+        assert {path.removesuffix("/**") for path in dependencies["ignore"]} == {
+            line for line in ignored if line.startswith("**")
+        }
+
+
+def watched(dependencies: dict[str, Any]) -> set[str]:
+    return {path.removesuffix("/**") for path in dependencies["paths"]}
 
 
 def test_its_ports_are_those_of_the_service() -> None:
@@ -158,7 +166,10 @@ def test_its_values_are_files_and_every_file_is_used() -> None:
     assert (release["name"], release["chartPath"]) == ("signet", "charts/signet")
 
 
-def test_only_load_tests_run_without_limits() -> None:
-    without = [path.stem for path in VALUES if read_yaml(path).get("settings", {}).get("limits") == "off"]
+def test_no_profile_runs_without_limits() -> None:
+    """Not even load tests: their requests carry addresses of their own."""
+    load = read_yaml("local/skaffold/load.yaml")
 
-    assert without == ["load"]
+    assert [path.stem for path in VALUES if "limits" in read_yaml(path)["settings"]] == []
+    assert load["loadtest"]["enabled"]
+    assert {"proxy_header", "trusted_proxies"} <= set(load["settings"])
