@@ -99,7 +99,7 @@ class Subject:
 
 
 def named(hosts: Sequence[str], metrics: Sequence[str], replicas: int = 0) -> Subject:
-    """Take a deployment, once it is ready: settings, above all its secret and its database, come from the environment."""
+    """Take a deployment, once it is ready; its settings, secret and database among them, are in the environment."""
     if not metrics:
         raise CannotStart("METRICS must name where each replica tells its metrics, such as http://signet-pods:9000.")
     return Subject(Settings(), tuple(hosts), steady(metrics, replicas))
