@@ -1,5 +1,8 @@
 """A collector that takes traces and forgets them: what exporting costs is in the measurement."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -16,6 +19,12 @@ class Taking(BaseHTTPRequestHandler):
         """Stay silent."""
 
 
-def collector() -> ThreadingHTTPServer:
-    """Make a collector on a free port; the caller serves and closes it."""
-    return ThreadingHTTPServer(("127.0.0.1", 0), Taking)
+@contextmanager
+def collecting() -> Iterator[str]:
+    """Run a collector on a free port; gives its address."""
+    taking = ThreadingHTTPServer(("127.0.0.1", 0), Taking)
+    threading.Thread(target=taking.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{taking.server_port}"
+    finally:
+        taking.shutdown()

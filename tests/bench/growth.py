@@ -5,23 +5,30 @@ CPU of the service and of Postgres together, in interleaved rounds against datab
 
 import asyncio
 import sys
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from statistics import median
-from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 import psutil
 
 from loadtests import people, seeding
 from loadtests.purse import Purse
 from tests.bench import page
-from tests.bench.measuring import HASH_AS_SHIPPED, OTHER_CORES, SERVER_CORES, Subject, get, load, pin, pin_whole, post
-from tests.kit.environment import SECRET, Addresses, addresses
+from tests.bench.measuring import (
+    HASH_AS_SHIPPED,
+    OTHER_CORES,
+    Subject,
+    bench_stores,
+    get,
+    load,
+    pin,
+    pinned_worker,
+    post,
+)
+from tests.kit.environment import SECRET, Addresses
 from tests.kit.parts import settings_of
 from tests.kit.programs import cold
 from tests.kit.services import running_service
@@ -63,11 +70,8 @@ class Town:
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory(prefix="signet-bench-") as folder:
-        path = Path(folder)
-        path.chmod(0o755)
-        with addresses(path / "stores", "bench") as stores:
-            towns = asyncio.run(compare(stores, path))
+    with bench_stores() as (stores, folder):
+        towns = asyncio.run(compare(stores, folder))
     names = list(towns[0].subjects)
     ratios = {name: median(towns[-1].micros[name]) / median(towns[0].micros[name]) for name in names}
     table = _table(towns, ratios)
@@ -91,7 +95,8 @@ async def compare(stores: Addresses, folder: Path) -> list[Town]:
 @asynccontextmanager
 async def town(stores: Addresses, folder: Path, size: int) -> AsyncIterator[Town]:
     """Make a database with so many users, each with a session, and run a service on it."""
-    own = await _own_database(stores, size)
+    own = stores.with_database(f"signet_bench_{size}")
+    await stores.administer(f"CREATE DATABASE signet_bench_{size} OWNER {stores.owner}")
     await asyncio.to_thread(own.migrate)
     settings = settings_of(own)
     async with running_service(own, folder / f"{size}.log", SETTINGS, start=cold) as service:
@@ -108,9 +113,7 @@ async def town(stores: Addresses, folder: Path, size: int) -> AsyncIterator[Town
             backend = await connection.fetchval("SELECT pg_backend_pid()")
             postmaster = psutil.Process(backend).parent()
         assert postmaster is not None
-        worker = psutil.Process(service.process.pid).children()[0].pid
-        pin_whole(worker, SERVER_CORES)
-        port = int(service.url.rsplit(":", 1)[1])
+        worker, port = pinned_worker(service), service.port
         subjects = {
             name: Subject(name, worker, port, requests) for name, requests in _asked(purse, size, admin_token).items()
         }
@@ -147,15 +150,6 @@ def _asked(purse: Purse, size: int, admin_token: str) -> dict[str, list[str]]:
 def _spread(number: int, size: int) -> int:
     """Choose people all over the table, never the same one twice before all had their turn."""
     return 1 + (number * 617) % (size - 1)
-
-
-async def _own_database(stores: Addresses, size: int) -> Addresses:
-    name = f"signet_bench_{size}"
-    connection = await asyncpg.connect(stores.local.superuser_url if stores.local else stores.database_url)
-    owner = urlsplit(stores.database_url).username or "CURRENT_USER"
-    await connection.execute(f"CREATE DATABASE {name} OWNER {owner}")
-    await connection.close()
-    return replace(stores, database_url=urlunsplit(urlsplit(stores.database_url)._replace(path=f"/{name}")))
 
 
 def _seconds(process: psutil.Process) -> float:

@@ -4,15 +4,20 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from statistics import median
 
 import orjson
 import psutil
 
 from service.settings import Settings
+from tests.kit.environment import Addresses, addresses
 from tests.kit.programs import ROOT
+from tests.kit.services import Service
 
 CONNECTIONS = 64
 # What tests/kit/environment.py makes cheap for everybody else.
@@ -50,6 +55,17 @@ class Subject:
         return f"{min(self.micros):.1f}..{max(self.micros):.1f}"
 
 
+@contextmanager
+def bench_stores() -> Iterator[tuple[Addresses, Path]]:
+    """Run stores for a bench; gives them and a folder for its logs."""
+    with tempfile.TemporaryDirectory(prefix="signet-bench-") as name:
+        folder = Path(name)
+        # Servers that run as another user have to reach into it.
+        folder.chmod(0o755)
+        with addresses(folder / "stores", "bench") as stores:
+            yield stores, folder
+
+
 def pin(pid: int, cores: set[int]) -> None:
     """Keep a process on these cores, where the machine has them and the kernel lets us."""
     if hasattr(os, "sched_setaffinity") and cores <= os.sched_getaffinity(0):
@@ -60,6 +76,13 @@ def pin_whole(pid: int, cores: set[int]) -> None:
     """Pin a process with the threads it has by now."""
     for thread in psutil.Process(pid).threads():
         pin(thread.id, cores)
+
+
+def pinned_worker(service: Service) -> int:
+    """Keep the one worker of a service on the server's cores; gives its process."""
+    worker = service.workers()[0].pid
+    pin_whole(worker, SERVER_CORES)
+    return worker
 
 
 def measure(subject: Subject, seconds: float) -> None:

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import asyncpg
 import httpx
-import psutil
 
 from loadtests.subject import AS_IN_THE_IMAGE
-from tests.bench.measuring import HASH_AS_SHIPPED, SERVER_CORES, Subject, get, pin_whole, post
+from tests.bench.measuring import HASH_AS_SHIPPED, SERVER_CORES, Subject, get, pinned_worker, post
 from tests.kit.admins import new_admin
 from tests.kit.environment import Addresses
 from tests.kit.people import PASSWORD, new_person
@@ -69,9 +68,7 @@ async def signet(
 
 
 def subject(service: Service, name: str, requests: list[str]) -> Subject:
-    worker = psutil.Process(service.process.pid).children()[0].pid
-    pin_whole(worker, SERVER_CORES)
-    return Subject(name, worker, int(service.url.rsplit(":", 1)[1]), requests)
+    return Subject(name, pinned_worker(service), service.port, requests)
 
 
 def registering(service: Service) -> Subject:

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-import tempfile
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -13,7 +12,8 @@ from time import monotonic
 
 import httpx
 
-from tests.kit.environment import Addresses, addresses
+from tests.bench.measuring import bench_stores
+from tests.kit.environment import Addresses
 from tests.kit.people import Person, SignedIn, new_person
 from tests.kit.programs import cold
 from tests.kit.services import Service, running_service
@@ -149,19 +149,16 @@ def report(title: str, lags: Lags) -> None:
 
 
 def main() -> int:
-    with tempfile.TemporaryDirectory(prefix="signet-bench-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        with addresses(folder / "stores", "bench") as stores:
-            stores.migrate()
-            with_redis = asyncio.run(measure(stores, folder, REVOCATIONS))
-            report("With Redis", with_redis)
-            stores.migrate()
-            asyncio.run(_empty(stores))
-            without = asyncio.run(
-                measure(replace(stores, redis_url="redis://127.0.0.1:9/0"), folder, REVOCATIONS_WITHOUT_REDIS)
-            )
-            report("Without Redis", without)
+    with bench_stores() as (stores, folder):
+        stores.migrate()
+        with_redis = asyncio.run(measure(stores, folder, REVOCATIONS))
+        report("With Redis", with_redis)
+        stores.migrate()
+        asyncio.run(_empty(stores))
+        without = asyncio.run(
+            measure(replace(stores, redis_url="redis://127.0.0.1:9/0"), folder, REVOCATIONS_WITHOUT_REDIS)
+        )
+        report("Without Redis", without)
     is_kept = with_redis.p99 < P99_LIMIT and max(with_redis.all) < LIMIT and max(without.all) < LIMIT
     print("\nThe promise is kept." if is_kept else "\nThe promise is BROKEN.")
     return int(not is_kept)

@@ -17,7 +17,7 @@ from time import monotonic
 import psutil
 
 from tests.bench.logins import AT_ONCE
-from tests.bench.measuring import HASH_AS_SHIPPED, OTHER_CORES, SERVER_CORES, get, pin
+from tests.bench.measuring import HASH_AS_SHIPPED, OTHER_CORES, SERVER_CORES, get, pin, pinned_worker
 from tests.kit.environment import Addresses
 from tests.kit.people import new_person
 from tests.kit.programs import ROOT, cold
@@ -105,23 +105,21 @@ async def storm(stores: Addresses, folder: Path) -> Storm:
     """Measure the three in one run against one worker on one core."""
     pin(0, OTHER_CORES)
     async with running_service(stores, folder / "storm.log", SETTINGS, start=cold) as service:
-        worker = psutil.Process(service.process.pid).children()[0].pid
-        pin_all(worker)
+        pinned_worker(service)
         reader = await new_person(service, "reader@example.com")
         # So many that nobody comes to have more sessions than may be.
         people = [await new_person(service, f"storm-{number}@example.com") for number in range(AT_ONCE)]
         token = (await reader.sign_in()).access_token
         await service.get("/v1/users/me", token=token)
         request = get("/v1/users/me", Authorization=f"Bearer {token}").encode()
-        port = int(service.url.rsplit(":", 1)[1])
         rounds, statuses = [], Counter[int]()
         for _ in range(ROUNDS):
-            idle = await p99_of_reads(port, request)
+            idle = await p99_of_reads(service.port, request)
             with busy_loops(psutil.cpu_count() or 1):
-                beside_loops = await p99_of_reads(port, request)
+                beside_loops = await p99_of_reads(service.port, request)
             with logging_in(service, [person.email for person in people], statuses):
                 await asyncio.sleep(_UNTIL_THEY_ALL_WAIT)
-                beside_logins = await p99_of_reads(port, request)
+                beside_logins = await p99_of_reads(service.port, request)
             rounds.append((idle, beside_loops, beside_logins))
     idle, beside_loops, beside_logins = (median(column) for column in zip(*rounds, strict=True))
     return Storm(idle, beside_loops, beside_logins, statuses)
@@ -138,12 +136,6 @@ def logging_in(service: Service, emails: list[str], statuses: Counter[int]) -> I
         yield
         printed, _ = logins.communicate()
     statuses.update({int(status): count for status, count in json.loads(printed).items()})
-
-
-def pin_all(worker: int) -> None:
-    """Pin the worker and the threads it has by now."""
-    for thread in psutil.Process(worker).threads():
-        pin(thread.id, SERVER_CORES)
 
 
 @contextmanager

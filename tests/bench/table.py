@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import threading
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ import psutil
 
 from loadtests.subject import AS_IN_THE_IMAGE
 from service.settings import Settings
-from tests.bench.collector import collector
+from tests.bench.collector import collecting
 from tests.bench.measuring import OTHER_CORES, SERVER_CORES, Subject, measure, pin
 from tests.bench.ours import ME, REFRESH, SIGN_IN, VERIFY, signet
 from tests.bench.peers.named import named_peers
@@ -92,10 +91,7 @@ class Costs:
 async def compare(stores: Addresses, folder: Path) -> Costs:
     """Measure everything in interleaved rounds."""
     pin(0, OTHER_CORES)
-    taking = collector()
-    threading.Thread(target=taking.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{taking.server_port}"
-    with ExitStack() as peers:
+    with collecting() as url, ExitStack() as peers:
         subjects = [
             peers.enter_context(hello("raw ASGI, 17 bytes", f"{PEERS}.raw")),
             peers.enter_context(hello(BARE, f"{PEERS}.bare")),
@@ -109,7 +105,6 @@ async def compare(stores: Addresses, folder: Path) -> Costs:
                     measure(subject, SECONDS)
                 costs.verifications.append(verify_micros())
             costs.worker_megabytes = psutil.Process(ours["me"].pid).memory_info().rss / MEGABYTE
-    taking.shutdown()
     return costs
 
 

@@ -2,19 +2,15 @@
 
 import asyncio
 import platform
-import tempfile
-import threading
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from tests.bench import page
-from tests.bench.collector import collector
-from tests.bench.measuring import HASH_AS_SHIPPED, OTHER_CORES, SERVER_CORES, Subject, get, measure, pin
-from tests.kit.environment import Addresses, addresses
+from tests.bench.collector import collecting
+from tests.bench.measuring import HASH_AS_SHIPPED, OTHER_CORES, Subject, bench_stores, get, measure, pin, pinned_worker
+from tests.kit.environment import Addresses
 from tests.kit.people import new_person
 from tests.kit.programs import cold
 from tests.kit.services import running_service
@@ -57,12 +53,9 @@ Measured = Mapping[str, list[Subject]]
 
 def main() -> None:
     """Measure, print, write."""
-    with tempfile.TemporaryDirectory(prefix="signet-bench-") as folder:
-        path = Path(folder)
-        path.chmod(0o755)
-        with addresses(path / "stores", "bench") as stores:
-            stores.migrate()
-            table = asyncio.run(compare(stores, path))
+    with bench_stores() as (stores, folder):
+        stores.migrate()
+        table = asyncio.run(compare(stores, folder))
     print(table)
     page.write("telemetry", "What telemetry costs", table)
 
@@ -70,17 +63,15 @@ def main() -> None:
 async def compare(stores: Addresses, folder: Path) -> str:
     """Measure all builds in interleaved rounds; gives the table."""
     pin(0, OTHER_CORES)
-    taking = collector()
-    threading.Thread(target=taking.serve_forever, daemon=True).start()
     measured: dict[str, list[Subject]] = {}
     async with AsyncExitStack() as stack:
+        url = stack.enter_context(collecting())
         for build in BUILDS:
-            started = running(stores, folder, build, f"http://127.0.0.1:{taking.server_port}")
+            started = running(stores, folder, build, url)
             measured[build.name] = await stack.enter_async_context(started)
         for _ in range(ROUNDS):
             for subject in (subject for subjects in measured.values() for subject in subjects):
                 measure(subject, SECONDS)
-    taking.shutdown()
     return table_of(measured)
 
 
@@ -90,18 +81,16 @@ async def running(stores: Addresses, folder: Path, build: Build, endpoint: str) 
     settings = HASH_AS_SHIPPED | build.settings(endpoint)
     log = folder / f"{BUILDS.index(build)}.log"
     async with running_service(stores, log, settings, "tests.bench.partly_told", cold) as service:
-        worker = psutil.Process(service.process.pid).children()[0].pid
-        pin(worker, SERVER_CORES)
+        worker = pinned_worker(service)
         tokens = []
         for number in range(PEOPLE):
             person = await new_person(service, f"build{BUILDS.index(build)}.{number}@example.com")
             tokens.append((await person.sign_in()).access_token)
-        port = int(service.url.rsplit(":", 1)[1])
         yield [
             Subject(
                 f"{build.name}: {way}",
                 worker,
-                port,
+                service.port,
                 [get(path, Authorization=f"Bearer {token}", **headers) for token in tokens],
             )
             for way, (path, headers) in ASKED.items()

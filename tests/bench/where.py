@@ -3,27 +3,23 @@
 import asyncio
 import pstats
 import sys
-import tempfile
-import threading
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 from tests.bench import ours
-from tests.bench.collector import collector
-from tests.bench.measuring import OTHER_CORES, load, pin
-from tests.kit.environment import Addresses, addresses
+from tests.bench.collector import collecting
+from tests.bench.measuring import OTHER_CORES, bench_stores, load, pin
+from tests.kit.environment import Addresses
 
 SECONDS, LINES = 6.0, 40
 
 
 def main() -> int:
     endpoint = sys.argv[1] if len(sys.argv) > 1 else "me"
-    with tempfile.TemporaryDirectory(prefix="signet-bench-") as folder:
-        path = Path(folder)
-        path.chmod(0o755)
-        with addresses(path / "stores", "bench") as stores:
-            stores.migrate()
-            asyncio.run(ask(stores, path, endpoint))
-        found = pstats.Stats(str(path / (ours.COLD_PROFILE if endpoint == ours.COLD else ours.WARM_PROFILE)))
+    with bench_stores() as (stores, folder):
+        stores.migrate()
+        asyncio.run(ask(stores, folder, endpoint))
+        found = pstats.Stats(str(folder / (ours.COLD_PROFILE if endpoint == ours.COLD else ours.WARM_PROFILE)))
     found.strip_dirs().sort_stats("tottime").print_stats(LINES)
     found.sort_stats("cumtime").print_stats(LINES)
     return 0
@@ -32,16 +28,14 @@ def main() -> int:
 async def ask(stores: Addresses, folder: Path, endpoint: str) -> None:
     """Ask for one thing only, while the service looks at itself; what it saw is on file when it has ended."""
     pin(0, OTHER_CORES)
-    taking = collector()
-    threading.Thread(target=taking.serve_forever, daemon=True).start()
-    url = f"http://127.0.0.1:{taking.server_port}"
-    async with ours.signet(stores, folder, url, "tests.bench.profiled") as subjects:
+    async with AsyncExitStack() as stack:
+        url = stack.enter_context(collecting())
+        subjects = await stack.enter_async_context(ours.signet(stores, folder, url, "tests.bench.profiled"))
         if endpoint not in subjects:
             raise SystemExit(f"no such endpoint: {endpoint}; there are {', '.join(subjects)}")
         asked = subjects[endpoint]
         asked.requests = asked.renew() if asked.renew else asked.requests
         print(f"{asked.name}: {load(asked, SECONDS)} requests in {SECONDS:.0f} s, with the profiler on")
-    taking.shutdown()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -67,6 +67,24 @@ class Addresses:
 
     def migrate(self) -> None:
         self.command("migrate")
+
+    @property
+    def owner(self) -> str:
+        """Name the role that is to own a database."""
+        return urlsplit(self.database_url).username or "CURRENT_USER"
+
+    def with_database(self, name: str) -> "Addresses":
+        """Give the same stores with another database of the same server."""
+        return replace(self, database_url=_path(self.database_url, name))
+
+    async def administer(self, *statements: str) -> None:
+        """Run statements that make or drop databases."""
+        connection = await asyncpg.connect(self.local.superuser_url if self.local else self.database_url)
+        try:
+            for statement in statements:
+                await connection.execute(statement)
+        finally:
+            await connection.close()
 
     async def flush_redis(self) -> None:
         client = redis.Redis.from_url(self.redis_url)

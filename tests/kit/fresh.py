@@ -3,8 +3,6 @@
 import asyncio
 import secrets
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import replace
-from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
@@ -16,28 +14,28 @@ from tests.kit.environment import Addresses
 def migrated_template(stores: Addresses) -> Iterator[str]:
     """Name a migrated database that nobody is connected to, for Postgres to copy."""
     name = f"signet_template_{secrets.token_hex(4)}"
-    asyncio.run(_run(stores, f"CREATE DATABASE {name} OWNER {_owner(stores)}"))
-    _at(stores, name).migrate()
+    asyncio.run(stores.administer(f"CREATE DATABASE {name} OWNER {stores.owner}"))
+    stores.with_database(name).migrate()
     yield name
-    asyncio.run(_run(stores, f"DROP DATABASE {name} WITH (FORCE)"))
+    asyncio.run(stores.administer(f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture
 async def fresh_stores(stores: Addresses, migrated_template: str) -> AsyncIterator[Addresses]:
     """A database of this test's own: migrated, without users, without signing keys. Redis is the worker's."""
     name = f"signet_fresh_{secrets.token_hex(4)}"
-    await _run(stores, f"CREATE DATABASE {name} TEMPLATE {migrated_template} OWNER {_owner(stores)}")
-    yield _at(stores, name)
-    await _run(stores, f"DROP DATABASE {name} WITH (FORCE)")
+    await stores.administer(f"CREATE DATABASE {name} TEMPLATE {migrated_template} OWNER {stores.owner}")
+    yield stores.with_database(name)
+    await stores.administer(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
 async def bare_stores(stores: Addresses) -> AsyncIterator[Addresses]:
     """A database of this test's own that nobody has migrated."""
     name = f"signet_bare_{secrets.token_hex(4)}"
-    await _run(stores, f"CREATE DATABASE {name} OWNER {_owner(stores)}")
-    yield _at(stores, name)
-    await _run(stores, f"DROP DATABASE {name} WITH (FORCE)")
+    await stores.administer(f"CREATE DATABASE {name} OWNER {stores.owner}")
+    yield stores.with_database(name)
+    await stores.administer(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -46,21 +44,3 @@ async def fresh_database(fresh_stores: Addresses) -> AsyncIterator[asyncpg.Conne
     connection = await asyncpg.connect(fresh_stores.database_url)
     yield connection
     await connection.close()
-
-
-async def _run(stores: Addresses, *statements: str) -> None:
-    connection = await asyncpg.connect(stores.local.superuser_url if stores.local else stores.database_url)
-    try:
-        for statement in statements:
-            await connection.execute(statement)
-    finally:
-        await connection.close()
-
-
-def _owner(stores: Addresses) -> str:
-    return urlsplit(stores.database_url).username or "CURRENT_USER"
-
-
-def _at(stores: Addresses, name: str) -> Addresses:
-    url = urlunsplit(urlsplit(stores.database_url)._replace(path=f"/{name}"))
-    return replace(stores, database_url=url)

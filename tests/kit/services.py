@@ -63,6 +63,7 @@ class Service(Caller):
 
     def __init__(self, process: Program, port: int, management_port: int, log: Path) -> None:
         self.process = process
+        self.port = port
         self.url = f"http://127.0.0.1:{port}"
         self.management_url = f"http://127.0.0.1:{management_port}"
         self.log = log
