@@ -15,6 +15,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from service.settings import Settings
 
 _DOUBT_SECONDS = 1.0
+# As many of each connection stay prepared; SQLAlchemy keeps those of transactions itself.
+_STATEMENTS = 100
 
 
 class PromptConnection(asyncpg.Connection):
@@ -34,8 +36,8 @@ async def connect(settings: Settings) -> asyncpg.Connection:
         timeout=settings.database_connect_timeout.total_seconds(),
         command_timeout=settings.database_timeout.total_seconds(),
         server_settings=_server_settings(settings),
-        # SQLAlchemy prepares and keeps statements itself.
-        statement_cache_size=0,
+        # Behind a pooler a statement that was prepared may be on another server connection the next time.
+        statement_cache_size=0 if settings.database_pooler == "transaction" else _STATEMENTS,
         connection_class=PromptConnection,
     )
     return connection
