@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
+from typing import cast
 from uuid import uuid4
 
 import asyncpg
-from sqlalchemy import event
+from sqlalchemy import PoolProxiedConnection, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -61,13 +62,20 @@ class Trust:
         event.listen(engine.sync_engine, "connect", self._note)
         event.listen(engine.sync_engine, "checkout", self._look)
 
+    def covers(self, connection: PoolProxiedConnection) -> bool:
+        """Tell whether a connection may be used again. When it has ended, its neighbours were most likely lost too."""
+        driver = cast("asyncpg.Connection", connection.driver_connection)
+        if driver.is_closed():
+            self.doubt()
+            return False
+        return bool(connection.info["opened_at"] >= self.doubted_at)
+
     def _note(self, _connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
         entry.info["opened_at"] = monotonic()
 
-    def _look(self, connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: object) -> None:
-        driver: asyncpg.Connection = connection.driver_connection
-        if driver.is_closed() or entry.info["opened_at"] < self.doubted_at:
-            # Its neighbours were most likely lost with it. The pool opens another one and goes on.
+    def _look(self, _connection: DBAPIConnection, _entry: ConnectionPoolEntry, lent: PoolProxiedConnection) -> None:
+        if not self.covers(lent):
+            # The pool opens another one and goes on.
             raise InvalidatePoolError("it is of no use")
 
 

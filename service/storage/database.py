@@ -36,7 +36,7 @@ class Database:
         self._engine = self._new_engine(pool_size=settings.database_pool, max_overflow=0, pool_timeout=1)
         self._apart = self._new_engine(poolclass=NullPool)
         is_pooled_outside = settings.database_pooler == "transaction"
-        self._lending = Lending(self._engine, self._observer, is_pooled_outside=is_pooled_outside)
+        self._lending = Lending(self._engine, self._trust, self._observer, is_pooled_outside=is_pooled_outside)
         self._places = asyncio.Semaphore(settings.database_pool)
         self.size, self.in_use, self.waiting = settings.database_pool, 0, 0
         self._wait_seconds = settings.database_wait.total_seconds()
@@ -46,8 +46,10 @@ class Database:
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """One transaction: commits when the block ends, rolls back when it raises."""
         with self._doubting(), translated(self._metrics.errors):
-            async with self._in_time(), self._place(), self._engine.begin() as connection:
-                yield connection
+            async with self._in_time(), self._place():
+                self._lending.make_room()
+                async with self._engine.begin() as connection:
+                    yield connection
 
     async def write(
         self,
@@ -83,6 +85,7 @@ class Database:
                 yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
     async def close(self) -> None:
+        self._lending.close()
         await self._engine.dispose()
         await self._apart.dispose()
 

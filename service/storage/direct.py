@@ -11,12 +11,13 @@ from typing import Any, cast
 
 import asyncpg
 from asyncpg.exceptions import PostgresError
-from sqlalchemy import ClauseElement, Dialect
+from sqlalchemy import ClauseElement, Dialect, PoolProxiedConnection
 from sqlalchemy.exc import MultipleResultsFound
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 
+from service.storage.connecting import Trust
 from service.storage.observing import Observer
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
@@ -50,9 +51,13 @@ class Rows(list[Row]):
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A statement as the driver takes it: SQL, and for each place a parameter's name, default and conversion."""
+    """A statement as the driver takes it: SQL, also with its name in it, and what goes where.
+
+    For each place that is a parameter's name, default and conversion.
+    """
 
     sql: str
+    named: str
     places: tuple[tuple[str, Any, Callable[[Any], Any] | None], ...]
 
     def values(self, parameters: Mapping[str, Any]) -> list[Any]:
@@ -89,7 +94,7 @@ class Rendering:
     def _render(self, compiled: SQLCompiler, name: str, parameters: Mapping[str, Any]) -> Rendered:
         state = compiled.construct_expanded_state(dict(parameters))
         places = tuple((key, state.parameters[key], self._conversion(compiled, key)) for key in state.positiontup or ())
-        return Rendered(Observer.named(name, state.statement), places)
+        return Rendered(state.statement, Observer.named(name, state.statement), places)
 
     def _conversion(self, compiled: SQLCompiler, key: str) -> Callable[[Any], Any] | None:
         bound = compiled.binds.get(key)
@@ -109,7 +114,7 @@ class Direct:
         rendered = self.rendering.render(statement, name, parameters)
         seen = self.observer.begin(name, rendered.sql)
         try:
-            rows = await self.driver.fetch(rendered.sql, *rendered.values(parameters), record_class=Row)
+            rows = await self.driver.fetch(rendered.named, *rendered.values(parameters), record_class=Row)
         except BaseException as error:
             self.observer.end(seen, type(error).__name__)
             raise
@@ -122,18 +127,24 @@ class Direct:
 
 
 class Lending:
-    """Lends connections of an engine's pool for single statements; each commits itself."""
+    """Lends connections of an engine's pool for single statements; each commits itself.
 
-    def __init__(self, engine: AsyncEngine, observer: Observer, *, is_pooled_outside: bool) -> None:
+    What is given back stays at hand here: a journey into SQLAlchemy's pool and out again costs as much as the statement
+    (measured). Whoever begins a transaction asks for room there first.
+    """
+
+    def __init__(self, engine: AsyncEngine, trust: Trust, observer: Observer, *, is_pooled_outside: bool) -> None:
         self._engine = engine
+        self._trust = trust
         self._observer = observer
         self._is_pooled_outside = is_pooled_outside
         self._rendering = Rendering(engine.dialect)
+        self._at_hand: list[PoolProxiedConnection] = []
 
     @asynccontextmanager
     async def borrowed(self) -> AsyncIterator[Direct]:
-        """Lend a connection; raises ConnectionDied when it ends meanwhile. What was cut off is closed, not returned."""
-        kept = await self._engine.raw_connection()
+        """Lend a connection; raises ConnectionDied when it ends meanwhile. What was cut off is closed, not kept."""
+        kept = self._find_at_hand() or await self._engine.raw_connection()
         driver = cast("asyncpg.Connection", kept.driver_connection)
         direct = Direct(driver, self._rendering, self._observer)
         try:
@@ -148,8 +159,25 @@ class Lending:
             if is_dead or not isinstance(error, PostgresError):
                 kept.invalidate()
             else:
-                kept.close()
+                self._at_hand.append(kept)
             if is_dead and isinstance(error, Exception):
                 raise ConnectionDied from error
             raise
-        kept.close()
+        self._at_hand.append(kept)
+
+    def make_room(self) -> None:
+        """Give a connection back to the pool, if one is at hand: whoever has a place finds one there then."""
+        if self._at_hand:
+            self._at_hand.pop().close()
+
+    def close(self) -> None:
+        while self._at_hand:
+            self.make_room()
+
+    def _find_at_hand(self) -> PoolProxiedConnection | None:
+        while self._at_hand:
+            kept = self._at_hand.pop()
+            if self._trust.covers(kept):
+                return kept
+            kept.invalidate()
+        return None

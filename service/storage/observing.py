@@ -34,6 +34,8 @@ class Observer:
     def __init__(self, metrics: DatabaseMetrics, slow: timedelta) -> None:
         self._metrics = metrics
         self._slow_seconds = slow.total_seconds()
+        # Looking a child up by its label costs more than observing.
+        self._durations: dict[str, Any] = {}
 
     @staticmethod
     def named(name: str, sql: str) -> str:
@@ -47,7 +49,10 @@ class Observer:
     def end(self, seen: Seen, error: str = "") -> None:
         """See a statement come back, or with an error's name not in order: refused, cut off or given up."""
         seconds = perf_counter() - seen.started
-        self._metrics.statement_duration.labels(seen.name).observe(seconds)
+        duration = self._durations.get(seen.name)
+        if duration is None:
+            duration = self._durations[seen.name] = self._metrics.statement_duration.labels(seen.name)
+        duration.observe(seconds)
         if seen.span is not None:
             end_statement_span(seen.span, error)
         if seconds >= self._slow_seconds:
