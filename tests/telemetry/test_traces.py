@@ -102,6 +102,7 @@ async def test_one_request_can_be_followed(traced: Service, collector: Collector
         "db.operation.name": "SELECT",
         "db.query.summary": "users.credentials_by_email",
     }
+    assert attributes(below["sessions.start"])["db.operation.name"] == "INSERT"
     assert attributes(command) == {"db.system.name": "redis", "db.operation.name": "EVALSHA"}
 
     line = await line_of(traced, answer.headers["x-request-id"])
