@@ -136,11 +136,10 @@ class Envelope:
                 await problem_answer(problem)(scope, receive, send_complete)
             seconds = perf_counter() - exchange.started
             exchange.route = route_of(scope)
+            seen = scope["method"], exchange.route, exchange.status, exchange.gathered, seconds
             if not known:
-                self._recording.turned_away(
-                    scope["method"], exchange.route, exchange.status, exchange.gathered, seconds
-                )
-            self._recording.request(scope["method"], exchange.route, exchange.status, exchange.gathered, seconds)
+                self._recording.turned_away(*seen)
+            self._recording.request(*seen)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> Problem | None:
         """Run the API under the deadline; gives the problem to answer with when it got no further."""

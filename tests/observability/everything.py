@@ -92,7 +92,7 @@ async def administering(service: Service, database: asyncpg.Connection) -> None:
 
 
 async def leaving(service: Service, person: Person) -> None:
-    """Change the password, which ends every session, sign out of the new one, out of all others, and close the account."""
+    """Change the password, which ends every session, sign out of the new one and everywhere, and close the account."""
     session = await person.sign_in("last")
     passwords = {"current_password": PASSWORD, "new_password": "another fine password"}
     changed = SignedIn.of(await service.put("/v1/account/password", token=session.access_token, json=passwords))
