@@ -15,6 +15,9 @@ from local.refusals import CannotStart
 
 _ALL, _ALL_OF_IPV4 = "::", "0.0.0.0"  # noqa: S104 - an exporter listens where it is asked for, in a container everywhere
 
+# How often the server looks whether it is to end.
+_LOOK_SECONDS = 0.1
+
 
 class _Reader(WSGIRequestHandler):
     # Who connects and asks for nothing does not keep the run from ending.
@@ -52,7 +55,7 @@ def listening(telling: Telling, port: int) -> Iterator[None]:
     except OSError as reason:
         raise CannotStart(f"The metrics of the run can't be told on port {port}: {reason.strerror}.") from reason
     server.set_app(make_wsgi_app(registry))
-    thread = threading.Thread(target=server.serve_forever, name="telling")
+    thread = threading.Thread(target=server.serve_forever, args=(_LOOK_SECONDS,), name="telling")
     thread.start()
     try:
         yield

@@ -21,7 +21,7 @@ PUBLISHED = (
 
 
 async def around(first: Service, second: Service, database: asyncpg.Connection) -> None:
-    """Use every route and every outcome that needs no fault; test_every_route.py holds the routes against the API."""
+    """Use every route and every outcome that needs no fault; promises/test_everything.py holds it against the API."""
     person = await new_person(first, _address())
     phone, laptop = await person.sign_in("phone"), await person.sign_in("laptop", second)
     # The second replica finds in Redis what the first one has loaded.
