@@ -18,6 +18,7 @@ from tests.kit.waiting import until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
+SERVERS = "app.kubernetes.io/component=server"
 PORT_FORWARD = "port-forward"
 # Figures come a while after a pod does.
 MEASURED_WITHIN = 120.0
@@ -121,7 +122,8 @@ class Release:
 
     def rolled_out(self) -> None:
         self.cluster.kubectl("rollout", "status", "deployment/signet", "--timeout=3m", seconds=200)
-        until(lambda: len(self.cluster.pods("server")) == 1, monotonic() + 60)
+        # Those that are about to end are gone, too: what a page says of all pods is said of this one.
+        until(lambda: len(self.cluster.get("pods", "--selector", SERVERS)) == 1, monotonic() + 60)
 
     def end_a_container(self) -> None:
         """End the service in its pod, as a lack of memory would."""

@@ -14,7 +14,7 @@ import httpx
 import yaml
 
 from tests.kit.prometheus import RULE_FILES, program
-from tests.kit.services import free_ports
+from tests.kit.services import NO_TLS, free_ports
 from tests.kit.waiting import eventually, until
 
 FASTER = 60
@@ -147,6 +147,6 @@ def _config(targets: Sequence[Target], rule_files: list[str]) -> dict[str, Any]:
 
 def _is_ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/-/ready", timeout=1).status_code == 200
+        return httpx.get(f"{url}/-/ready", timeout=1, verify=NO_TLS).status_code == 200
     except httpx.TransportError:
         return False
