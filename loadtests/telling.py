@@ -17,6 +17,7 @@ from loadtests.tally import Tally, middle
 BOUNDARIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 # Two of the intervals at which Prometheus usually asks.
 _LINGER_SECONDS = 60.0
+# As world.py calls them, which would bring Locust along.
 _CPU, _LATENESS, _SKIPPED = ".cpu", ".lateness", ".skipped"
 
 

@@ -21,7 +21,7 @@ async def test_a_run_writes_what_people_and_machines_read(
     replicas: tuple[Service, Service], stores: Addresses, tmp_path: Path
 ) -> None:
     """Latencies of two seconds on a busy machine decide nothing, so only counts are looked at."""
-    ran = await asyncio.to_thread(run, *told(replicas, tmp_path), **settings_of(stores))
+    ran = await asyncio.to_thread(run, "warm-cache", tmp_path, *shortly(replicas), **settings_of(stores))
 
     assert not [name for name in ran.failed if name.startswith("refused")], ran.said
     assert ran.told["replicas"] == 2
@@ -44,8 +44,8 @@ async def test_a_master_tells_what_all_workers_do(
     replicas: tuple[Service, Service], stores: Addresses, tmp_path: Path
 ) -> None:
     (port,) = free_ports(1)
-    words = (*told(replicas, tmp_path), "--workers", "2", "--tell", str(port))
-    running = asyncio.ensure_future(asyncio.to_thread(run, *words, **settings_of(stores)))
+    words = (*shortly(replicas), "--workers", "2", "--tell", str(port))
+    running = asyncio.ensure_future(asyncio.to_thread(run, "warm-cache", tmp_path, *words, **settings_of(stores)))
     readings = []
     async with httpx.AsyncClient() as client:
         while not running.done():
@@ -63,10 +63,9 @@ async def test_a_master_tells_what_all_workers_do(
     assert last.sum("signet_loadtest_verdict", verdict=ran.told["verdict"]) == 1
 
 
-def told(replicas: tuple[Service, Service], reports: Path) -> tuple[str, Path, *tuple[str, ...]]:
-    """Say what to run, and where."""
-    where = [f"--{name}={url}" for each in replicas for name, url in _addresses(each)]
-    return "warm-cache", reports, "--length", "0.06", *where
+def shortly(replicas: tuple[Service, Service]) -> list[str]:
+    """Ask these replicas, for two seconds."""
+    return ["--length", "0.06", *(f"--{name}={url}" for each in replicas for name, url in _addresses(each))]
 
 
 def settings_of(stores: Addresses) -> dict[str, str]:

@@ -15,6 +15,7 @@ STEP_COLOURS = {"green": "#73bf69", "orange": "#ff9830", "red": "#f2495c"}
 BACKGROUND, CARD, EDGE, TEXT, FAINT = "#111217", "#181b1f", "#2c3235", "#ccccdc", "#8e8e9a"
 # About how wide a character of a legend is, and what stands before and behind a name.
 CHARACTER, AROUND = 5.6, 28
+KILO = 1000
 NICE = (1, 2, 2.5, 5, 10)
 # A hole in a line: longer than this between two points.
 HOLE_SECONDS = 2.5
@@ -163,7 +164,7 @@ def _limits(panel: dict[str, Any], frame: Frame) -> list[str]:
     drawn = []
     for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]:
         value = step.get("value")
-        if value is not None and frame.least < value < frame.most:
+        if value is not None and frame.least < value <= frame.most:
             _, y = frame.at(frame.start, value)
             colour = STEP_COLOURS[step["color"]]
             drawn.append(f'<path d="M{frame.x} {y:.1f}h{frame.width:.1f}" stroke="{colour}" stroke-dasharray="6 5"/>')
@@ -215,10 +216,12 @@ def _legend(lines: list[Line], size: tuple[float, float]) -> str:
 def _figure(value: float, unit: str) -> str:
     if unit == "percentunit":
         return f"{value * 100:.3g} %"
-    if unit == "bytes":
+    if unit == "bytes" and value:
         return f"{value / 2**20:.3g} MiB" if value >= 2**18 else f"{value / 2**10:.3g} KiB"
     if unit == "s" and value:
         return f"{value * 1000:.3g} ms" if abs(value) < 1 else f"{value:.3g} s"
+    if abs(value) >= KILO:
+        return f"{value / KILO:.3g} k"
     return f"{value:.3g}" + {"reqps": " req/s", "ops": " ops/s", "s": " s", "ms": " ms"}.get(unit, "")
 
 
