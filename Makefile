@@ -19,14 +19,16 @@ BUILDER ?=
 BUILD_FLAGS ?=
 
 # `make load SCENARIO=mixed`. Without HOST it starts Signet and its stores by itself; with it METRICS names where each
-# replica tells its metrics. LOAD_WORKERS=2 generates from two processes; UI=1 shows Locust's pages; LENGTH=10 is ten times
-# as long. AWAY and BACK are shell commands that take a store away from a deployment and bring it back.
+# replica tells its metrics. LOAD_WORKERS=2 generates from two processes; UI=1 shows Locust's pages; TELL=9646 tells
+# Prometheus; LENGTH=10 is ten times as long. AWAY and BACK are shell commands that take a store away from a deployment
+# and bring it back.
 SCENARIO ?= warm-cache
 HOST ?=
 METRICS ?=
 LOAD_WORKERS ?= 0
 LENGTH ?= 1
 UI ?=
+TELL ?=
 AWAY ?=
 BACK ?=
 PEOPLE ?= 100000
@@ -72,7 +74,7 @@ prove: install-development ## Run the long tests
 load: install-development ## Run a load test and judge it: SCENARIO=warm-cache, or another of loadtests/scenarios
 	@$(IN_VENV) loadtests run '$(SCENARIO)' --workers '$(LOAD_WORKERS)' --length '$(LENGTH)' \
 		$(foreach host,$(HOST),--host '$(host)') $(foreach url,$(METRICS),--metrics '$(url)') \
-		$(if $(UI),--ui) $(if $(AWAY),--away '$(AWAY)') $(if $(BACK),--back '$(BACK)') $(ARGUMENTS)
+		$(if $(UI),--ui) $(if $(TELL),--tell '$(TELL)') $(if $(AWAY),--away '$(AWAY)') $(if $(BACK),--back '$(BACK)') $(ARGUMENTS)
 
 load-seed: install-development ## Fill a database with people for load tests: PEOPLE=1000000
 	@$(IN_VENV) loadtests seed --people '$(PEOPLE)'

@@ -62,6 +62,7 @@ RULES: dict[str, dict[str, Any]] = {
     "postgres.external.port": PORT,
     "redis.external.port": PORT,
     "tracing.port": PORT,
+    "loadtest.metrics.port": PORT,
     "replicaCount": {"type": "integer", "minimum": 0},
     "postgres.maxConnections": COUNT,
     "postgres.reservedConnections": {"type": "integer", "minimum": 0},

@@ -24,6 +24,7 @@ Read from the outside in:
     crowds/        the simulated users
     plans.py       what the generator is told
     tally.py       latencies by second, request and outcome, small enough to send around
+    telling.py     what Prometheus is told of a run; listening.py is the port where it asks
     reporting.py   HTML, JSON and Markdown; drawing.py chooses the plots, plots.py draws them
     comparing.py   two reports side by side
 

@@ -9,8 +9,10 @@ import click
 
 from loadtests import running, scenarios, seeding
 from loadtests.comparing import NotComparable, compare
+from loadtests.listening import listening
 from loadtests.reporting import write_reports
 from loadtests.subject import Hooks
+from loadtests.telling import Telling
 from local.refusals import CannotStart
 from service.settings import Settings
 
@@ -33,6 +35,7 @@ def cli() -> None:
 @click.option("--away", default="", help="Shell command that takes a store away from a running deployment.")
 @click.option("--back", default="", help="Shell command that brings it back.")
 @click.option("--reports", type=click.Path(path_type=Path), default=Path("load-reports"), help="Folder for reports.")
+@click.option("--tell", "port", default=0, help="Tell Prometheus of the run on this port, such as 9646.")
 @click.option("--module", default="service", hidden=True, help="Start this instead: a build with a fault.")
 def run(scenario: str, reports: Path, **given: Any) -> None:
     """Run a scenario and judge it."""
@@ -43,17 +46,21 @@ def run(scenario: str, reports: Path, **given: Any) -> None:
         workers=given["workers"],
         are_workers_elsewhere=given["workers_elsewhere"],
         has_ui=given["ui"],
-        length=given["length"],
         taken=given["take"],
         hooks=Hooks(given["away"], given["back"]),
         module=given["module"],
     )
+    chosen = running.stretched(scenarios.find(scenario), given["length"])
+    telling = Telling(chosen)
     try:
-        ran = running.run(scenarios.find(scenario), wishes)
+        with listening(telling, given["port"]):
+            ran = running.run(chosen, wishes, telling)
+            telling.judge(ran.verdict)
+            _tell(ran)
+            click.echo(f"\n  {write_reports(ran.evidence, ran.verdict, reports)}")
+            telling.linger()
     except CannotStart as refusal:
         raise click.ClickException(str(refusal)) from refusal
-    _tell(ran)
-    click.echo(f"\n  {write_reports(ran.evidence, ran.verdict, reports)}")
     sys.exit(int(ran.verdict.outcome))
 
 

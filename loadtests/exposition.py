@@ -27,7 +27,7 @@ class Reading:
         }
         return cls(samples, frozenset(family.name for family in families))
 
-    def sum(self, name: str, **labels: str) -> float:
+    def sum(self, name: str, /, **labels: str) -> float:
         """Add up the samples that have these labels, among others. What was never counted is 0, if it could be."""
         if not self._is_known(name):
             raise Unreadable(f"no replica tells {name}")

@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ class Generation:
         else:
             gevent.spawn(self._world.watch_itself)
         print(json.dumps({"begins_at": plan.begins_at}), flush=True)
-        gevent.spawn(self._tell_progress)
+        gevent.spawn(self._tell_regularly)
         self._runner.start_shape()
         if self._runner.shape_greenlet is not None:
             self._runner.shape_greenlet.join()
@@ -89,17 +90,30 @@ class Generation:
             self._world.tally.merge(found["tally"])
             self._seen.update(found["seen"])
 
-    def _tell_progress(self) -> None:
+    def _tell_regularly(self) -> None:
         while True:
-            total = self._environment.stats.total
-            told = {"second": self._world.now, "requests": total.num_requests, "failures": total.num_failures}
-            print(json.dumps(told), flush=True)
+            self._tell()
             gevent.sleep(1.0)
 
+    def _tell(self) -> None:
+        """Tell what was counted since the last time, and how things stand."""
+        stats = self._environment.stats
+        unexpected: Counter[str] = Counter()
+        for entry in stats.entries.values():
+            unexpected[entry.name] += entry.num_failures
+        told = {
+            "second": self._world.now,
+            "users": self._runner.user_count,
+            "requests": stats.total.num_requests,
+            "failures": stats.total.num_failures,
+            "unexpected": unexpected,
+            "tally": self._world.tally.drain(),
+        }
+        print(json.dumps(told), flush=True)
+
     def _result(self) -> dict[str, Any]:
+        self._tell()
         return {
-            "begins_at": self._world.plan.begins_at,
-            "tally": self._world.tally.to_json(),
             "seen": sorted(self._seen | self._world.seen),
             "failures": [
                 {"name": error.name, "error": str(error.error), "count": error.occurrences}

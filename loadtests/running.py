@@ -19,11 +19,14 @@ from loadtests.plans import Plan, plan_of
 from loadtests.scenario import Intervention, Phase, Scenario
 from loadtests.subject import Hooks, Subject, named, started
 from loadtests.tally import Tally
+from loadtests.telling import Telling
 from local.refusals import CannotStart
 
 ROOT = Path(__file__).resolve().parent.parent
 _DEVICES = 2
 _LAST_WORDS_SECONDS = 20.0
+# What a generator tells of a second in which workers have reported of several.
+_LONGEST_LINE = 16 * 2**20
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,6 @@ class Wishes:
     workers: int = 0
     are_workers_elsewhere: bool = False
     has_ui: bool = False
-    length: float = 1.0
     taken: str = "redis"
     hooks: Hooks = field(default_factory=Hooks)
     module: str = "service"
@@ -50,11 +52,10 @@ class Ran:
     verdict: Verdict
 
 
-def run(scenario: Scenario, wishes: Wishes) -> Ran:
-    """Run a scenario and judge it."""
-    scenario = stretched(scenario, wishes.length)
+def run(scenario: Scenario, wishes: Wishes, telling: Telling) -> Ran:
+    """Run a scenario and judge it; `telling` hears meanwhile how it goes."""
     with _subject(scenario, wishes) as subject:
-        evidence = asyncio.run(_Run(scenario, wishes, subject).run())
+        evidence = asyncio.run(_Run(scenario, wishes, subject, telling).run())
     return Ran(evidence, judge(evidence))
 
 
@@ -84,8 +85,10 @@ def _subject(scenario: Scenario, wishes: Wishes) -> Iterator[Subject]:
 class _Run:
     """The steps of one run, and what they hand on to each other."""
 
-    def __init__(self, scenario: Scenario, wishes: Wishes, subject: Subject) -> None:
+    def __init__(self, scenario: Scenario, wishes: Wishes, subject: Subject, telling: Telling) -> None:
         self._scenario = scenario
+        self._telling = telling
+        self._tally = Tally()
         self._wishes = wishes
         self._subject = subject
         self._measuring = Measuring(subject.metrics, subject.watching_url, subject.workers)
@@ -99,11 +102,9 @@ class _Run:
         with tempfile.TemporaryDirectory() as folder:
             result = await self._generate(plan, Path(folder))
         await self._measuring.scrape()
-        tally = Tally()
-        tally.merge(result["tally"])
         return Evidence(
             scenario=self._scenario,
-            tally=tally,
+            tally=self._tally,
             seen=set(result["seen"]),
             moments=self._measuring.moments(),
             connections=[look for look in self._measuring.connections if look[0] >= 0],
@@ -164,9 +165,11 @@ class _Run:
         await self._subject.do(intervention.what)
 
     async def _follow(self, generator: asyncio.subprocess.Process, seconds: float) -> None:
-        """Show where the run is until the generator ends."""
+        """Add up what the generator tells, and show where the run is, until it ends."""
         while said := await _line(generator):
             told = json.loads(said)
+            self._tally.merge(told["tally"])
+            self._telling.hear(told)
             second = min(max(told["second"], 0.0), seconds)
             phase = next((each.name for each in self._scenario.phases if second < self._end(each)), "done")
             progress(
@@ -184,7 +187,13 @@ class _Run:
 @asynccontextmanager
 async def _generator(words: list[str]) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "loadtests.generating", *words, stdout=asyncio.subprocess.PIPE, cwd=ROOT
+        sys.executable,
+        "-m",
+        "loadtests.generating",
+        *words,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=ROOT,
+        limit=_LONGEST_LINE,
     )
     try:
         yield process

@@ -7,6 +7,8 @@ RUNBOOKS = "https://github.com/signet/signet/blob/main/docs/runbooks"
 # A replica, as the variables choose it; and a release, for what the rules recorded of it.
 REPLICA = 'namespace=~"$namespace", job=~"$release", pod=~"$pod"'
 RELEASE = 'namespace=~"$namespace", job=~"$release"'
+# A load test of a release tells what its generators see, by a job of its own.
+LOADTEST = 'namespace=~"$namespace", job=~"$release-loadtest"'
 # Stores have exporters with jobs of their own.
 BESIDE = 'namespace=~"$namespace"'
 
@@ -63,26 +65,26 @@ def series(metric: str, matchers: str = "", place: str = REPLICA) -> str:
     return f"{metric}{{{place}{', ' if matchers else ''}{matchers}}}"
 
 
-def rate(metric: str, by: str = "", matchers: str = "") -> Query:
+def rate(metric: str, by: str = "", matchers: str = "", place: str = REPLICA) -> Query:
     """Count a second, by a label; the legend is the label's value."""
-    return Query(f"sum{_by(by)} (rate({series(metric, matchers)}[$__rate_interval]))", _legend(by))
+    return Query(f"sum{_by(by)} (rate({series(metric, matchers, place)}[$__rate_interval]))", _legend(by))
 
 
-def total(metric: str, by: str = "pod", matchers: str = "") -> Query:
+def total(metric: str, by: str = "pod", matchers: str = "", place: str = REPLICA) -> Query:
     """Add a gauge up, by a label."""
-    return Query(f"sum{_by(by)} ({series(metric, matchers)})", _legend(by))
+    return Query(f"sum{_by(by)} ({series(metric, matchers, place)})", _legend(by))
 
 
-def percentile(percent: float, histogram: str, by: str = "", matchers: str = "") -> Query:
+def percentile(percent: float, histogram: str, by: str = "", matchers: str = "", *, place: str = REPLICA) -> Query:
     """Estimate a percentile of a histogram; the legend says which."""
     labels = f"{by}, le" if by else "le"
-    counted = f"sum by ({labels}) (rate({series(f'{histogram}_bucket', matchers)}[$__rate_interval]))"
+    counted = f"sum by ({labels}) (rate({series(f'{histogram}_bucket', matchers, place)}[$__rate_interval]))"
     legend = f"{_legend(by)} p{percent:g}" if by else f"p{percent:g}"
     return Query(f"histogram_quantile({percent / 100:g}, {counted})", legend)
 
 
-def percentiles(histogram: str, matchers: str = "") -> tuple[Query, ...]:
-    return tuple(percentile(percent, histogram, matchers=matchers) for percent in (50, 95, 99))
+def percentiles(histogram: str, matchers: str = "", place: str = REPLICA) -> tuple[Query, ...]:
+    return tuple(percentile(percent, histogram, matchers=matchers, place=place) for percent in (50, 95, 99))
 
 
 def share(part: Query, whole: Query, legend: str = "") -> Query:

@@ -42,10 +42,13 @@ class Charging:
         """Count whatever has no policy of its own, by user or else by address."""
         await self._charge(self.policies.caller, caller)
 
-    async def welcome(self, email_key: str, charges: list[Charge]) -> None:
-        """Give back what a good sign-in was charged, and forget the account's wrong passwords."""
-        if self.is_on and await self.counting.welcome(email_key, charges):
-            self.metrics.lockout_passes.inc()
+    async def welcome(self, email_key: str, charges: list[Charge]) -> bool:
+        """Give back what a right password was charged, and forget the wrong ones; tells whether those were too many."""
+        return self.is_on and await self.counting.welcome(email_key, charges)
+
+    def passed(self) -> None:
+        """Count a sign-in that a lockout did not keep out."""
+        self.metrics.lockout_passes.inc()
 
     async def fail(self, email_key: str, device: UUID | None) -> None:
         """Count a wrong password; from some number on the account waits, longer each time."""

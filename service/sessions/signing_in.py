@@ -86,10 +86,12 @@ class SigningIn:
         if seen is None or not is_right:
             await self.charging.fail(key, device)
             raise CredentialsWrong
-        await self.charging.welcome(key, charges)
+        was_locked_out = await self.charging.welcome(key, charges)
         if seen.status != "active":
             raise UserSuspended
         signing = await self._open(seen, asked.device, address)
+        if was_locked_out:
+            self.charging.passed()
         await self._rehash_if_outdated(seen, asked.password, address)
         return self.pairs.issue(signing)
 

@@ -5,7 +5,7 @@ is whatever a caller typed, a secret in the wrong place perhaps, and `http.route
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from random import getrandbits, random
@@ -30,6 +30,7 @@ from service.telemetry.metrics import TraceMetrics
 # Version 00, and of a later one the part that 00 defines (W3C Trace Context, 4.3).
 _PARENT = rb"-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})"
 _TRACEPARENT = re.compile(rb"00" + _PARENT)
+_VERB = re.compile(r"\b(?:SELECT|INSERT|UPDATE|DELETE)\b")
 _LATER = re.compile(rb"(?!00|ff)[0-9a-f]{2}" + _PARENT + rb"(?:-.*)?")
 Attributes = Mapping[str, str | int | float | bool]
 
@@ -61,12 +62,12 @@ class Tracing:
             return parent.trace_flags.sampled
         return random() < self.ratio  # noqa: S311 - a sample, not a secret
 
-    def start(self, name: str, parent: SpanContext | None, state: bytes | None, gathered: facts.Facts) -> Span:
-        """Start the server span of a request that was drawn; `state` is the header `tracestate`."""
+    def start(self, name: str, parent: SpanContext | None, states: Sequence[str], gathered: facts.Facts) -> Span:
+        """Start the server span of a request that was drawn; `states` are its headers `tracestate`."""
         if self._exporting is None:
             raise RuntimeError("tracing is off")
         tracer = self._exporting.tracer
-        context = set_span_in_context(NonRecordingSpan(_with_state(parent, state))) if parent else None
+        context = set_span_in_context(NonRecordingSpan(_with_state(parent, states))) if parent else None
         self._exporting.ids.trace_id = int(gathered.trace_id, 16)
         started = tracer.start_span(name, context, SpanKind.SERVER)
         gathered.tracer = tracer
@@ -101,7 +102,7 @@ def statement_span(name: str, sql: str) -> Span | None:
         return None
     attributes = {
         "db.system.name": "postgresql",
-        "db.operation.name": sql.split(maxsplit=1)[0].upper(),
+        "db.operation.name": _operation(sql),
         "db.query.summary": name,
     }
     return tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)
@@ -120,8 +121,15 @@ def note_failure(started: Span, error: str) -> None:
     started.set_attribute("error.type", error)
 
 
-def _with_state(parent: SpanContext, state: bytes | None) -> SpanContext:
-    if not state:
+def _operation(sql: str) -> str:
+    """Name what a statement does by its verb; behind a WITH stands the one that changes something."""
+    first = sql.split(maxsplit=1)[0].upper()
+    found = _VERB.search(sql) if first == "WITH" else None
+    return found[0] if found else first
+
+
+def _with_state(parent: SpanContext, states: Sequence[str]) -> SpanContext:
+    if not states:
         return parent
-    entries = TraceState.from_header([state.decode("latin-1")])
+    entries = TraceState.from_header(list(states))
     return SpanContext(parent.trace_id, parent.span_id, parent.is_remote, parent.trace_flags, entries)

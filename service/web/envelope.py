@@ -83,7 +83,9 @@ class Envelope:
         exchange = Exchange(Facts(request_id(headers, trace_id), trace_id), headers, perf_counter())
         exchange.gathered.address = self._rules.proxies.client_address(scope, headers)
         if self._tracing.is_drawn(parent, is_parent_trusted=self._is_behind_proxy(scope)):
-            span = self._tracing.start(scope["method"], parent, headers.get(b"tracestate"), exchange.gathered)
+            # It may come in several headers, which are one list (W3C Trace Context, 3.3.1.1).
+            states = [value.decode("latin-1") for name, value in scope["headers"] if name == b"tracestate"]
+            span = self._tracing.start(scope["method"], parent, states, exchange.gathered)
             await self._answer_traced(scope, receive, send, exchange, span)
         else:
             await self._answer(scope, receive, send, exchange)
@@ -134,7 +136,10 @@ class Envelope:
                 await problem_answer(problem)(scope, receive, send_complete)
             seconds = perf_counter() - exchange.started
             exchange.route = route_of(scope)
-            self._recording.request(scope["method"], exchange.route, exchange.status, exchange.gathered, seconds)
+            seen = scope["method"], exchange.route, exchange.status, exchange.gathered, seconds
+            if not known:
+                self._recording.turned_away(*seen)
+            self._recording.request(*seen)
 
     async def _run(self, scope: Scope, receive: Receive, send: Send) -> Problem | None:
         """Run the API under the deadline; gives the problem to answer with when it got no further."""

@@ -11,6 +11,7 @@ from tests.kit.rendering import CHART, EXAMPLES, Manifest, example, manifests, o
 
 Flow = tuple[str, str, str]
 ALL_FLOWS = with_secrets({"tracing": {"endpoint": "http://collector:4318"}})
+LOADED = {**ALL_FLOWS, "loadtest": {"enabled": True, "metrics": {"enabled": True}}}
 NAMES = {
     "service": "server",
     "migrations": "migrate",
@@ -51,11 +52,16 @@ def component(peer: Manifest) -> str:
     return str(labels.get("app.kubernetes.io/component", "everybody"))
 
 
-def table() -> set[Flow]:
-    """The rows of the README: from, to, port; each cell may name several."""
+def tables() -> tuple[set[Flow], set[Flow]]:
+    """The tables of the README: what is always let through, and what else while a load test runs."""
     text = (CHART / "README.md").read_text(encoding="utf-8")
-    section = text.split("## What may talk to what")[1].split("##")[0]
-    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| ")][1:]
+    always, loaded = text.split("## What may talk to what")[1].split("##")[0].split("`loadtest.enabled`")
+    return table(always), table(loaded)
+
+
+def table(text: str) -> set[Flow]:
+    """The rows of a table: from, to, port; each cell may name several."""
+    rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("| ")][1:]
     return {
         (NAMES.get(source, source), NAMES.get(target, target), PORTS.get(port, port))
         for row in rows
@@ -72,7 +78,10 @@ def words(cell: str) -> list[str]:
 
 
 def test_the_table_names_each_flow_and_no_other() -> None:
-    assert table() == flows(ALL_FLOWS)
+    always, loaded = tables()
+
+    assert always == flows(ALL_FLOWS)
+    assert always | loaded == flows(LOADED)
 
 
 def test_without_tracing_nothing_leaves_for_a_collector() -> None:

@@ -18,7 +18,7 @@ WAYS: dict[str, Manifest] = {
         "ingress": {"enabled": True, "hosts": ["a.example.com"]},
         "metrics": {part: {"enabled": True} for part in ("serviceMonitor", "podMonitor", "rules", "dashboards")},
         "tracing": {"endpoint": "http://collector:4318"},
-        "loadtest": {"enabled": True},
+        "loadtest": {"enabled": True, "metrics": {"enabled": True}},
         "redis": {"external": {"existingSecret": "stores"}},
     },
     "external": {

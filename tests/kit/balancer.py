@@ -7,7 +7,7 @@ from itertools import count
 
 import httpx
 
-from tests.kit.services import Service
+from tests.kit.services import NO_TLS, Service
 
 _PROBE_SECONDS = 0.05
 
@@ -21,7 +21,7 @@ class Balancer:
         self._ready: list[Service] = []
         self._turn = count()
         self._writers: set[asyncio.StreamWriter] = set()
-        self._probe = httpx.AsyncClient(timeout=1)
+        self._probe = httpx.AsyncClient(timeout=1, verify=NO_TLS)
 
     @property
     def url(self) -> str:

@@ -11,7 +11,7 @@ from local import valkey
 from local.folder import opened
 from local.patience import Patience
 from local.server import Server
-from tests.kit.services import Service
+from tests.kit.services import NO_TLS, Service
 from tests.kit.waiting import eventually
 
 
@@ -39,6 +39,6 @@ async def until_redis_is_used(*services: Service) -> None:
 
 
 async def _uses_redis(service: Service) -> bool:
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=NO_TLS) as client:
         checks = (await client.get(f"{service.management_url}/startupz")).json()["checks"]
     return bool(checks["redis"]["ok"])

@@ -11,7 +11,7 @@ import httpx
 
 from tests.kit.environment import Addresses
 from tests.kit.programs import warm
-from tests.kit.services import START_SECONDS, STOP_SECONDS, Service, free_ports
+from tests.kit.services import NO_TLS, START_SECONDS, STOP_SECONDS, Service, free_ports
 from tests.kit.waiting import until
 
 NOBODY_LISTENS = "127.0.0.1:1"
@@ -47,6 +47,6 @@ async def waiting_service(
 def _lives(service: Service) -> bool:
     assert service.process.poll() is None, service.log.read_text()
     try:
-        return httpx.get(f"{service.management_url}/livez", timeout=1).status_code == 200
+        return httpx.get(f"{service.management_url}/livez", timeout=1, verify=NO_TLS).status_code == 200
     except httpx.TransportError:
         return False

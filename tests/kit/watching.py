@@ -14,7 +14,7 @@ import httpx
 import yaml
 
 from tests.kit.prometheus import RULE_FILES, program
-from tests.kit.services import free_ports
+from tests.kit.services import NO_TLS, free_ports
 from tests.kit.waiting import eventually, until
 
 FASTER = 60
@@ -32,6 +32,7 @@ class Target:
     job: str
     pod: str
     address: str
+    comes_later: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,10 @@ class Prometheus:
     url: str
     client: httpx.AsyncClient
 
-    async def ask(self, expression: str) -> list[dict[str, Any]]:
-        """Evaluate an expression now; each series of the answer."""
-        answer = await self.client.get("/api/v1/query", params={"query": expression})
+    async def ask(self, expression: str, at: float | None = None) -> list[dict[str, Any]]:
+        """Evaluate an expression now, or at an instant; each series of the answer."""
+        when = {"time": str(at)} if at is not None else {}
+        answer = await self.client.get("/api/v1/query", params={"query": expression, **when})
         assert answer.status_code == 200, f"{expression}: {answer.text}"
         result: list[dict[str, Any]] = answer.json()["data"]["result"]
         return result
@@ -56,9 +58,9 @@ class Prometheus:
         result: list[dict[str, Any]] = answer.json()["data"]["result"]
         return result
 
-    async def value(self, expression: str) -> float:
+    async def value(self, expression: str, at: float | None = None) -> float:
         """Evaluate an expression of one series; without a series it is 0."""
-        found = await self.ask(expression)
+        found = await self.ask(expression, at)
         return float(found[0]["value"][1]) if found else 0.0
 
     async def sees(self, targets: int) -> bool:
@@ -88,7 +90,8 @@ async def watching(folder: Path, targets: Sequence[Target]) -> AsyncIterator[Pro
             async with httpx.AsyncClient(base_url=url, timeout=30) as client:
                 running = Prometheus(url, client)
                 # It looks for targets five seconds after its start.
-                await eventually(running.sees, len(targets), within=_START_SECONDS)
+                there = [target for target in targets if not target.comes_later]
+                await eventually(running.sees, len(there), within=_START_SECONDS)
                 yield running
         finally:
             process.terminate()
@@ -144,6 +147,6 @@ def _config(targets: Sequence[Target], rule_files: list[str]) -> dict[str, Any]:
 
 def _is_ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/-/ready", timeout=1).status_code == 200
+        return httpx.get(f"{url}/-/ready", timeout=1, verify=NO_TLS).status_code == 200
     except httpx.TransportError:
         return False

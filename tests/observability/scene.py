@@ -1,7 +1,9 @@
 """The scene: two replicas behind faults, Prometheus looking on, and the exporters of the stores where installed."""
 
+import asyncio
 import shutil
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
@@ -9,12 +11,14 @@ from pathlib import Path
 
 from tests.kit.environment import Addresses
 from tests.kit.otlp import collecting
+from tests.kit.programs import ROOT
 from tests.kit.services import Service, free_ports, running_service
 from tests.kit.watching import Prometheus, Target, watching
 from tests.outages.ways import Store
 
 # Small where a test has to reach a bound, and otherwise what tests/kit/environment.py says.
 MANY = "100000/s"
+LOAD_TEST_ENDS_WITHIN = 60.0
 SETTINGS = {
     # Limits are on; all come from one address.
     "SIGNET_LIMITS": "on",
@@ -48,6 +52,8 @@ class Watched:
     postgres: Store
     redis: Store
     prometheus: Prometheus
+    # Where a load test is to tell how it goes.
+    loadtest_port: int
 
     @property
     def replicas(self) -> tuple[Service, Service]:
@@ -74,8 +80,31 @@ async def scene(stores: Addresses, folder: Path) -> AsyncIterator[Watched]:
             for number, service in enumerate((first, second))
         ]
         exported = stack.enter_context(exporters(stores, folder))
-        prometheus = await stack.enter_async_context(watching(folder, [*replicas, *exported]))
-        yield Watched(first, second, postgres, redis, prometheus)
+        (port,) = free_ports(1)
+        loadtest = Target("signet-loadtest", "signet-loadtest-0", f"127.0.0.1:{port}", comes_later=True)
+        prometheus = await stack.enter_async_context(watching(folder, [*replicas, *exported, loadtest]))
+        yield Watched(first, second, postgres, redis, prometheus, port)
+
+
+@asynccontextmanager
+async def load_test(watched: Watched, stores: Addresses, folder: Path, length: float) -> AsyncIterator[None]:
+    """Let a load test run beside the block, watched by Prometheus; wait for its end afterwards."""
+    words = [word for each in watched.replicas for word in ("--host", each.url, "--metrics", each.management_url)]
+    words += ["--length", str(length), "--tell", str(watched.loadtest_port), "--reports", str(folder / "reports")]
+    with (folder / "loadtest.log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "loadtests", "run", "warm-cache", *words),
+            cwd=ROOT, env=stores.environment(), stdout=log, stderr=log,
+        )  # fmt: skip
+        try:
+            yield
+            # On a busy machine the verdict may be any; there has to be one.
+            await asyncio.wait_for(process.wait(), LOAD_TEST_ENDS_WITHIN)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+    assert list((folder / "reports").glob("*.json")), (folder / "loadtest.log").read_text(encoding="utf-8")
 
 
 @contextmanager

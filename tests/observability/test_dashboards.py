@@ -110,9 +110,8 @@ def test_units_are_those_of_the_queries() -> None:
 
 def test_titles_say_what_kind_of_figure_it_is() -> None:
     for panel in PANELS:
-        is_of_locust = "as Locust sees" in panel.title
         assert ("share" in panel.title) == (panel.unit == "percentunit"), panel.place
-        assert ("per second" in panel.title) == (panel.unit in RATES and not is_of_locust), panel.place
+        assert ("per second" in panel.title) == (panel.unit in RATES), panel.place
 
 
 def _units(expression: str) -> set[str]:
@@ -129,8 +128,7 @@ def _units(expression: str) -> set[str]:
 
 def _units_of_gauge(expression: str) -> set[str]:
     for words, units in (
-        (r"_percentile_\d+\b", {"ms"}),
-        (r"_(rps|per_sec)\b", RATES),
+        (r"_ratio\b", {"percentunit"}),
         (r"_bytes\b", {"bytes"}),
         (r"_(seconds|tx_duration)\b", {"s"}),
     ):

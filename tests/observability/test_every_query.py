@@ -4,30 +4,44 @@ import asyncio
 import re
 import shutil
 from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
+from time import time
 
 import asyncpg
 import pytest
 
 from charts.slos import OBJECTIVES
+from loadtests.scenarios import find
 from tests.kit.dashboards import SELECTOR, ShippedPanel, asked, metrics_in, panels
 from tests.kit.environment import Addresses
 from tests.kit.programs import ROOT
 from tests.kit.prometheus import rules
 from tests.kit.waiting import eventually
 from tests.observability.everything import around
-from tests.observability.scene import Watched
+from tests.observability.scene import LOAD_TEST_ENDS_WITHIN, Watched, load_test
 
 pytestmark = [pytest.mark.prove, pytest.mark.timeout(180)]
 
 SEEN_WITHIN = 20.0
 ROUNDS = 3
+# Of the scenario's own length: four seconds.
+LENGTH = 0.12
+LOAD_TEST = "signet_loadtest_"
 # What brings data to a query that has none after an ordinary day: the event, and the test that makes it.
 EVENTS = {
     'status=~"5..': ("a 5xx", "test_faults.py::test_postgres_goes_away"),
     "ALERTS": ("a fault", "test_faults.py::test_postgres_goes_away"),
-    "locust_": ("a load test with locust_exporter", "loadtests/"),
 }
 EXPORTERS = {"pg_": "postgres-exporter", "redis_": "redis-exporter"}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A load test that is over; at this instant Prometheus had its verdict, and soon afterwards it was gone."""
+
+    watched: Watched
+    at: float
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +62,7 @@ async def busy(watched: Watched, stores: Addresses) -> Watched:
 
 
 async def test_every_panel_shows_something(busy: Watched) -> None:
-    asking = [panel for panel in panels() if not _is_of(panel, EXPORTERS)]
+    asking = [panel for panel in panels() if not _is_of(panel, [*EXPORTERS, LOAD_TEST])]
 
     assert await _empty(busy, asking) == []
 
@@ -88,12 +102,12 @@ async def test_statements_of_runbooks_are_understood(stores: Addresses) -> None:
     await connection.close()
 
 
-async def _empty(busy: Watched, asking: list[ShippedPanel]) -> list[str]:
+async def _empty(busy: Watched, asking: list[ShippedPanel], at: float | None = None) -> list[str]:
     return [
         f"{panel.place}: {expression}"
         for panel in asking
         for expression in panel.expressions
-        if not _waits_for_an_event(expression) and not await busy.prometheus.ask(asked(expression, "30s"))
+        if not _waits_for_an_event(expression) and not await busy.prometheus.ask(asked(expression, "30s"), at)
     ]
 
 
@@ -128,3 +142,36 @@ async def test_what_people_did_is_what_was_counted(busy: Watched) -> None:
         'http_requests_total{handler="/v1/verify", status="401"}',
     ):
         assert await busy.prometheus.value(f"sum({moved})") > 0, moved
+
+
+# Last, because nobody signs in meanwhile: after some seconds objectives have nothing to divide by.
+@pytest.fixture(scope="module")
+async def judged(busy: Watched, stores: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    """Run a load test of some seconds from beginning to end."""
+
+    async def is_over() -> bool:
+        return bool(await busy.prometheus.ask("signet_loadtest_verdict == 1"))
+
+    async with load_test(busy, stores, tmp_path_factory.mktemp("load"), LENGTH):
+        await eventually(is_over, within=LOAD_TEST_ENDS_WITHIN)
+        return Judged(busy, time())
+
+
+async def test_every_panel_of_a_load_test_shows_something(judged: Judged) -> None:
+    asking = [panel for panel in panels() if _is_of(panel, [LOAD_TEST])]
+
+    assert asking
+    assert await _empty(judged.watched, asking, judged.at) == []
+
+
+async def test_a_load_test_tells_of_itself_what_the_service_tells_of_it(judged: Judged) -> None:
+    """The same requests from both ends: whatever users read, replicas have answered."""
+    ask = partial(judged.watched.prometheus.value, at=judged.at)
+    read = await ask('signet_loadtest_requests_total{name="read", outcome="200"}')
+
+    assert 0 < read <= await ask('sum(http_requests_total{handler="/v1/users/me", method="GET", status="200"})')
+    assert await ask('signet_loadtest_request_duration_seconds_count{name="read"}') >= read
+    assert await ask("sum(signet_loadtest_verdict)") == 1
+    assert await ask("count(signet_loadtest_gate_kept)") == len(find("warm-cache").gates)
+    assert await ask("signet_loadtest_users") == 0
+    assert await judged.watched.prometheus.value("max_over_time(signet_loadtest_users[1m])") > 0

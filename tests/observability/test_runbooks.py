@@ -1,7 +1,6 @@
 """Runbooks name what exists: objects of the chart, commands of the service, routes, settings and values."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -12,24 +11,18 @@ from service.commands.root import cli
 from service.settings import Settings
 from service.telemetry.metrics import new_metrics
 from service.web.management import Lifecycle, create_management
+from tests.kit.pages import RUNBOOKS, WITH_COMMANDS, commands
 from tests.kit.programs import ROOT
 from tests.kit.rendering import CHART, manifests, pods, with_secrets
 
-PAGES = sorted((ROOT / "docs/runbooks").glob("*.md"))
-# Pages that tell an operator what to type.
-WITH_COMMANDS = [*PAGES, ROOT / "docs/operations.md"]
 PARTS = ["Meaning", "Impact", "Diagnosis", "Mitigation", "Prevention"]
+# OpenTelemetry's words, which look like values.
+ATTRIBUTES = {"service.name", "service.version"}
 KUBECTL = "kubectl --namespace signet "
 VERBS = {"get", "describe", "logs", "exec", "port-forward", "scale", "rollout", "top", "create", "cp", "delete"}
 KINDS = {"deployment": "Deployment", "statefulset": "StatefulSet", "configmap": "ConfigMap", "job": "Job"}
 
 each_page = pytest.mark.parametrize("page", WITH_COMMANDS, ids=lambda page: page.stem)
-
-
-def commands(page: Path) -> Iterator[str]:
-    """Every line of every shell block, also in lists."""
-    for block in re.findall(r"^ *```(?:sh|bash)\n(.*?)^ *```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE):
-        yield from (line.strip() for line in block.replace("\\\n", " ").splitlines() if line.strip())
 
 
 def objects() -> dict[str, set[str]]:
@@ -41,7 +34,7 @@ def objects() -> dict[str, set[str]]:
     return found
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if page.stem != "README"], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [page for page in RUNBOOKS if page.stem != "README"], ids=lambda page: page.stem)
 def test_every_page_answers_the_same_questions_in_the_same_order(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
 
@@ -54,7 +47,7 @@ def test_the_list_has_every_page() -> None:
     text = (ROOT / "docs/runbooks/README.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| \[(\w+)\]\(\1\.md\) \|", text, re.MULTILINE)
 
-    assert sorted(listed) == [page.stem for page in PAGES if page.stem != "README"]
+    assert sorted(listed) == [page.stem for page in RUNBOOKS if page.stem != "README"]
 
 
 @each_page
@@ -104,7 +97,7 @@ def test_settings_and_values_exist(page: Path) -> None:
     for name in re.findall(r"\bSIGNET_([A-Z0-9_]+)\b", text):
         assert name.lower() in Settings.model_fields, name
     for path in re.findall(r"`([a-z]\w*(?:\.\w+)+)[`:]", text):
-        if path.split(".")[0] in values:
+        if path.split(".")[0] in values and path not in ATTRIBUTES:
             assert _has(values, path), path
 
 

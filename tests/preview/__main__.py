@@ -18,7 +18,7 @@ from tests.kit.environment import Addresses
 from tests.kit.people import Person, new_person
 from tests.kit.programs import ROOT
 from tests.observability.everything import around
-from tests.observability.scene import Watched, scene
+from tests.observability.scene import Watched, load_test, scene
 from tests.outages.ways import refusing, slow
 from tests.preview.drawing import Line, draw
 
@@ -27,6 +27,8 @@ QUIET_SECONDS, FAULT_SECONDS = 20.0, 6.0
 READERS, PAUSE_SECONDS = 4, 0.02
 SLOWNESS_SECONDS = 0.1
 INTERVAL = "4s"
+# Of a load test's own: some ten seconds.
+LENGTH = 0.35
 
 
 def main() -> int:
@@ -43,7 +45,7 @@ def main() -> int:
 async def preview(stores: Addresses, folder: Path) -> None:
     async with scene(stores, folder) as watched:
         began = time()
-        await live(watched, stores)
+        await live(watched, stores, folder)
         for name, content in dashboards().items():
             shown = [panel for panel in panels() if panel.dashboard == name]
             lines = [await lines_of(watched, panel, began) for panel in shown]
@@ -52,8 +54,8 @@ async def preview(stores: Addresses, folder: Path) -> None:
             print(f"{file.relative_to(ROOT)}: {sum(map(bool, lines))} of {len(lines)} panels have something to show")
 
 
-async def live(watched: Watched, stores: Addresses) -> None:
-    """A quiet while, then Redis away, then Postgres slow, then quiet again; people come and go meanwhile."""
+async def live(watched: Watched, stores: Addresses, folder: Path) -> None:
+    """A quiet while, then Redis away, then Postgres slow, then a load test; people come and go meanwhile."""
     database = await asyncpg.connect(stores.database_url)
     reader = await new_person(watched.first, "reader@example.com")
     async with AsyncExitStack() as stack:
@@ -65,7 +67,8 @@ async def live(watched: Watched, stores: Addresses) -> None:
         await asyncio.sleep(FAULT_SECONDS)
         async with slow(watched.postgres, SLOWNESS_SECONDS):
             await asyncio.sleep(FAULT_SECONDS)
-        await asyncio.sleep(QUIET_SECONDS)
+        async with load_test(watched, stores, folder, LENGTH):
+            await asyncio.sleep(QUIET_SECONDS)
 
 
 @asynccontextmanager

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
-from math import isfinite
+from math import ceil, floor, isfinite, log10
 from typing import Any
 
 COLUMN, ROW, GAP = 58, 34, 8
@@ -13,8 +13,10 @@ TOP, SIDE, BOTTOM, LEFT = 34, 12, 44, 58
 COLOURS = ("#73bf69", "#5794f2", "#f2cc0c", "#ff780a", "#f2495c", "#b877d9", "#37872d", "#8ab8ff", "#ffcb7d", "#ff85a2")
 STEP_COLOURS = {"green": "#73bf69", "orange": "#ff9830", "red": "#f2495c"}
 BACKGROUND, CARD, EDGE, TEXT, FAINT = "#111217", "#181b1f", "#2c3235", "#ccccdc", "#8e8e9a"
-# More than these fit under no panel.
-LEGENDS = 5
+# About how wide a character of a legend is, and what stands before and behind a name.
+CHARACTER, AROUND = 5.6, 28
+KILO = 1000
+NICE = (1, 2, 2.5, 5, 10)
 # A hole in a line: longer than this between two points.
 HOLE_SECONDS = 2.5
 
@@ -108,16 +110,26 @@ def _graph(
     panel: dict[str, Any], lines: list[Line], size: tuple[float, float], span: tuple[float, float], unit: str
 ) -> str:
     stacked = panel["fieldConfig"]["defaults"]["custom"].get("stacking", {}).get("mode") == "normal"
+    legend = _legend(lines, size)
     if stacked:
         lines = _stack(lines)
     values = [value for line in lines for _, value in line.points]
     least, most = min(0.0, *values), max(values)
-    most = most * 1.1 if most > least else least + 1
-    frame = Frame(LEFT, TOP, size[0] - LEFT - SIDE, size[1] - TOP - BOTTOM, *span, least, most)
-    parts = [_axis(frame, unit), *_limits(panel, frame)]
+    ticks = _ticks(least, most if most > least else least + 1, unit)
+    frame = Frame(LEFT, TOP, size[0] - LEFT - SIDE, size[1] - TOP - BOTTOM, *span, ticks[0], ticks[-1])
+    parts = [_axis(frame, ticks, unit), *_limits(panel, frame)]
     for number, line in reversed(list(enumerate(lines))):
         parts.append(_path(line, frame, COLOURS[number % len(COLOURS)], is_filled=stacked))
-    return "".join([*parts, _legend(lines, size)])
+    return "".join([*parts, legend])
+
+
+def _ticks(least: float, most: float, unit: str = "") -> list[float]:
+    """Choose round values, about five, that have all others between them."""
+    scale = 1 if unit != "bytes" else 2**20 if most >= 2**20 else 2**10
+    rough = (most - least) / scale / 4
+    power = 10.0 ** floor(log10(rough))
+    step = scale * power * next(nice for nice in NICE if nice * power >= rough)
+    return [step * number for number in range(floor(least / step), ceil(most / step) + 1)]
 
 
 def _stack(lines: list[Line]) -> list[Line]:
@@ -133,17 +145,15 @@ def _stack(lines: list[Line]) -> list[Line]:
     return stacked
 
 
-def _axis(frame: Frame, unit: str) -> str:
+def _axis(frame: Frame, ticks: Sequence[float], unit: str) -> str:
     parts = []
-    for step in range(5):
-        value = frame.least + (frame.most - frame.least) * step / 4
+    for value in ticks:
         _, y = frame.at(frame.start, value)
         parts.append(f'<path d="M{frame.x} {y:.1f}h{frame.width:.1f}" stroke="{EDGE}"/>')
         # Titles say what is counted a second.
         figure = _figure(value, "" if unit in {"reqps", "ops"} else unit)
         parts.append(_text(frame.x - 6, y + 3.5, figure, 10, FAINT, "end"))
-    for step in range(4):
-        seconds = (frame.end - frame.start) * step / 3
+    for seconds in _ticks(0, frame.end - frame.start)[:-1]:
         x, _ = frame.at(frame.start + seconds, frame.least)
         parts.append(_text(x, frame.y + frame.height + 14, f"{seconds:.0f} s", 10, FAINT, "middle"))
     return "".join(parts)
@@ -154,7 +164,7 @@ def _limits(panel: dict[str, Any], frame: Frame) -> list[str]:
     drawn = []
     for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]:
         value = step.get("value")
-        if value is not None and frame.least < value < frame.most:
+        if value is not None and frame.least < value <= frame.most:
             _, y = frame.at(frame.start, value)
             colour = STEP_COLOURS[step["color"]]
             drawn.append(f'<path d="M{frame.x} {y:.1f}h{frame.width:.1f}" stroke="{colour}" stroke-dasharray="6 5"/>')
@@ -162,41 +172,56 @@ def _limits(panel: dict[str, Any], frame: Frame) -> list[str]:
 
 
 def _path(line: Line, frame: Frame, colour: str, *, is_filled: bool) -> str:
-    steps = []
-    before = 0.0
-    for instant, value in line.points:
-        x, y = frame.at(instant, value)
-        steps.append(f"{'L' if instant - before < HOLE_SECONDS else 'M'}{x:.1f} {y:.1f}")
-        before = instant
-    drawn = f'<path d="{"".join(steps)}" fill="none" stroke="{colour}" stroke-width="1.4"/>'
-    holes = any(after[0] - point[0] >= HOLE_SECONDS for point, after in pairwise(line.points))
-    if not is_filled or holes:
-        return drawn
-    first, _ = frame.at(line.points[0][0], 0)
-    last, bottom = frame.at(line.points[-1][0], 0)
-    area = f"M{first:.1f} {bottom:.1f}L{''.join(steps)[1:]}L{last:.1f} {bottom:.1f}Z"
-    return f'<path d="{area}" fill="{CARD}"/><path d="{area}" fill="{colour}" fill-opacity=".35"/>{drawn}'
+    """Draw each part of a line that has no hole; filled, down to nothing: what lies below is drawn over it."""
+    drawn = []
+    for part in _parts(line.points):
+        steps = "L".join(f"{x:.1f} {y:.1f}" for x, y in (frame.at(*point) for point in part))
+        if is_filled:
+            first, bottom = frame.at(part[0][0], 0)
+            last, _ = frame.at(part[-1][0], 0)
+            area = f"M{first:.1f} {bottom:.1f}L{steps}L{last:.1f} {bottom:.1f}Z"
+            drawn.append(f'<path d="{area}" fill="{CARD}"/><path d="{area}" fill="{colour}" fill-opacity=".35"/>')
+        drawn.append(f'<path d="M{steps}" fill="none" stroke="{colour}" stroke-width="1.4" stroke-linecap="round"/>')
+    return "".join(drawn)
+
+
+def _parts(points: Sequence[tuple[float, float]]) -> list[list[tuple[float, float]]]:
+    parts = [[points[0]]]
+    for before, point in pairwise(points):
+        if point[0] - before[0] >= HOLE_SECONDS:
+            parts.append([])
+        parts[-1].append(point)
+    return parts
 
 
 def _legend(lines: list[Line], size: tuple[float, float]) -> str:
-    shown, x, parts = lines[:LEGENDS], 12.0, []
-    room = (size[0] - 24) / max(len(shown), 1)
-    for number, line in enumerate(shown):
-        name = line.name if len(line.name) * 5.6 < room - 22 else line.name[: max(int((room - 26) / 5.6), 3)] + "…"
+    """Name the lines; where not all have room, the highest ones, and how many others there are."""
+    named = list(enumerate(lines))
+    if sum(len(line.name) * CHARACTER + AROUND for line in lines) > size[0] - 24:
+        named.sort(key=lambda found: -max(value for _, value in found[1].points))
+    x, parts = 12.0, []
+    for placed, (number, line) in enumerate(named):
+        is_last = placed == len(named) - 1
+        room = size[0] - 12 - x - (0 if is_last else AROUND)
+        if len(line.name) * CHARACTER + AROUND > room and placed:
+            parts.append(_text(x, size[1] - 12, f"+ {len(named) - placed}", 10.5, FAINT))
+            break
         colour = COLOURS[number % len(COLOURS)]
         parts.append(f'<rect x="{x}" y="{size[1] - 17}" width="10" height="3" fill="{colour}"/>')
-        parts.append(_text(x + 14, size[1] - 12, name, 10.5, TEXT))
-        x += min(room, len(name) * 5.6 + 28)
+        parts.append(_text(x + 14, size[1] - 12, line.name, 10.5, TEXT))
+        x += len(line.name) * CHARACTER + AROUND
     return "".join(parts)
 
 
 def _figure(value: float, unit: str) -> str:
     if unit == "percentunit":
         return f"{value * 100:.3g} %"
-    if unit == "bytes":
+    if unit == "bytes" and value:
         return f"{value / 2**20:.3g} MiB" if value >= 2**18 else f"{value / 2**10:.3g} KiB"
     if unit == "s" and value:
         return f"{value * 1000:.3g} ms" if abs(value) < 1 else f"{value:.3g} s"
+    if abs(value) >= KILO:
+        return f"{value / KILO:.3g} k"
     return f"{value:.3g}" + {"reqps": " req/s", "ops": " ops/s", "s": " s", "ms": " ms"}.get(unit, "")
 
 

@@ -13,10 +13,10 @@ from tests.kit.environment import Addresses
 from tests.kit.metrics import read_metrics
 from tests.kit.otlp import collecting, deaf_collector
 from tests.kit.people import new_person, problem
-from tests.kit.services import Service, StartService, running_service
+from tests.kit.services import NO_TLS, Service, StartService, running_service
 from tests.kit.waiting import eventually
 
-DRAIN, SHUTDOWN, MARGIN = 2.5, 2.0, 5.0
+DRAIN, SHUTDOWN, MARGIN = 1.5, 2.0, 5.0
 SETTINGS = {
     "SIGNET_DRAIN": f"{DRAIN}s",
     "SIGNET_SHUTDOWN_TIMEOUT": f"{SHUTDOWN}s",
@@ -41,14 +41,14 @@ class Load:
 
     async def _ask(self) -> None:
         while not self.unready_at:
-            async with httpx.AsyncClient(base_url=self._service.url) as client:
+            async with httpx.AsyncClient(base_url=self._service.url, verify=NO_TLS) as client:
                 self.answers.append(await client.get("/v1/verify", headers=self._token))
 
     async def _watch(self) -> None:
         """Ask the probe until nobody answers."""
         with suppress(httpx.TransportError):
             while True:
-                async with httpx.AsyncClient(base_url=self._service.management_url) as client:
+                async with httpx.AsyncClient(base_url=self._service.management_url, verify=NO_TLS) as client:
                     answer = await client.get("/readyz")
                 if answer.status_code == 503:
                     self.unready_at = self.unready_at or monotonic()

@@ -43,7 +43,8 @@ async def strict(start_service: StartService) -> Service:
 
 async def test_a_sign_in_is_counted_once_with_its_reason(strict: Service, database: asyncpg.Connection) -> None:
     ada = await new_person(strict, "ada@example.com")
-    pair = await ada.sign_in()
+    eve = await new_person(strict, "eve@example.com")
+    pair, eves = await ada.sign_in(), await eve.sign_in()
     before = await read_metrics(strict)
 
     assert await try_to_sign_in(strict, ada.email) == 201
@@ -52,12 +53,15 @@ async def test_a_sign_in_is_counted_once_with_its_reason(strict: Service, databa
     assert await try_to_sign_in(strict, ada.email, known_device=pair.refresh_token) == 201
     assert [await try_to_sign_in(strict, "nobody@example.com") for _ in range(4)] == [401] * 4
     assert await try_to_sign_in(strict, "nobody@example.com") == 401
+    assert [await try_to_sign_in(strict, eve.email, password=WRONG) for _ in range(5)] == [401] * 5
     await database.execute("UPDATE users SET status = 'suspended'")
     assert await try_to_sign_in(strict, ada.email, known_device=pair.refresh_token) == 403
+    # A lockout would let this one pass, too; that the account is suspended does not.
+    assert await try_to_sign_in(strict, eve.email, known_device=eves.refresh_token) == 403
 
     after = await read_metrics(strict)
     reasons = {dict(labels)["reason"]: rise for labels, rise in gained(before, after, "signet_sign_ins_total").items()}
-    assert reasons == {"none": 2, "credentials_wrong": 10, "locked_out": 1, "suspended": 1}
+    assert reasons == {"none": 2, "credentials_wrong": 15, "locked_out": 1, "suspended": 2}
     assert after.value("signet_lockout_passes_total") - before.value("signet_lockout_passes_total") == 1
     assert after.value("signet_limits_refused_total", policy="lockout") == 1
     assert gained(before, after, "signet_limits_charged_total").keys() == {frozenset({("by", "redis")})}

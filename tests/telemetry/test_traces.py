@@ -1,17 +1,18 @@
 """One request can be followed: from its caller's span through ours to statements, commands and hash, log and metric."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from tests.kit.environment import Addresses
 from tests.kit.log_lines import line_of
 from tests.kit.metrics import read_metrics
 from tests.kit.otlp import Collector, attributes, collecting, collecting_grpc
 from tests.kit.people import PASSWORD, new_person
-from tests.kit.services import Service, StartService
+from tests.kit.services import Service, running_service
 from tests.kit.waiting import eventually
 
 OPENMETRICS = {"Accept": "application/openmetrics-text; version=1.0.0"}
@@ -21,31 +22,35 @@ _SOON_SECONDS = 10.0
 Receiving = Callable[[], AbstractContextManager[Collector]]
 
 
-@pytest.fixture(params=list(RECEIVERS))
+@pytest.fixture(scope="module", params=list(RECEIVERS))
 def protocol(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def collector(protocol: str) -> Iterator[Collector]:
     receiving: Receiving = RECEIVERS[protocol]
     with receiving() as receiver:
         yield receiver
 
 
-@pytest.fixture
-async def traced(start_service: StartService, collector: Collector, protocol: str) -> Service:
+@pytest.fixture(scope="module")
+async def traced(
+    stores: Addresses, collector: Collector, protocol: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Service]:
     """A replica that traces what a caller it trusts has traced, and nothing else."""
-    return await start_service(
-        OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
-        OTEL_EXPORTER_OTLP_PROTOCOL=protocol,
-        OTEL_TRACES_SAMPLER_ARG="0",
-        OTEL_BSP_SCHEDULE_DELAY="100",
-        OTEL_SERVICE_NAME="signet-blue",
-        OTEL_RESOURCE_ATTRIBUTES="deployment.environment.name=test,service.name=overruled",
-        SIGNET_TRUSTED_PROXIES="127.0.0.1",
-        SIGNET_LIMITS="on",
-    )
+    settings = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
+        "OTEL_TRACES_SAMPLER_ARG": "0",
+        "OTEL_BSP_SCHEDULE_DELAY": "100",
+        "OTEL_SERVICE_NAME": "signet-blue",
+        "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment.name=test,service.name=overruled",
+        "SIGNET_TRUSTED_PROXIES": "127.0.0.1",
+        "SIGNET_LIMITS": "on",
+    }
+    async with running_service(stores, tmp_path_factory.mktemp("traced") / "log", settings) as replica:
+        yield replica
 
 
 class Followed:
@@ -102,6 +107,7 @@ async def test_one_request_can_be_followed(traced: Service, collector: Collector
         "db.operation.name": "SELECT",
         "db.query.summary": "users.credentials_by_email",
     }
+    assert attributes(below["sessions.start"])["db.operation.name"] == "INSERT"
     assert attributes(command) == {"db.system.name": "redis", "db.operation.name": "EVALSHA"}
 
     line = await line_of(traced, answer.headers["x-request-id"])
@@ -130,6 +136,17 @@ async def test_a_warm_answer_is_traced_too_and_one_that_the_caller_did_not_sampl
 
     assert server.parent_span_id.hex() == sampled.span_id
     assert collector.trace(unsampled.trace_id) == []
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf"], indirect=True)
+async def test_a_state_in_several_headers_is_one_list(traced: Service, collector: Collector) -> None:
+    asked = Followed()
+    headers = [("traceparent", asked.headers["traceparent"]), ("tracestate", "mesh=one"), ("tracestate", "edge=two")]
+
+    await traced._client.get("/v1/verify", headers=headers)
+
+    (server,) = await spans_of(collector, asked.trace_id, "GET /v1/verify")
+    assert server.trace_state == "mesh=one,edge=two"
 
 
 @pytest.mark.parametrize("protocol", ["http/protobuf"], indirect=True)

@@ -14,7 +14,7 @@ from tests.kit.environment import Addresses
 from tests.kit.metrics import Reading, read_metrics
 from tests.kit.people import new_person
 from tests.kit.programs import warm
-from tests.kit.services import Service, StartService
+from tests.kit.services import NO_TLS, Service, StartService
 from tests.kit.waiting import eventually
 
 WORKERS = 2
@@ -35,7 +35,7 @@ async def traffic(service: Service, name: str) -> None:
     for _ in range(3):
         pair = await person.sign_in()
         for path in ("/v1/users/me", "/v1/verify", "/v1/sessions", "/nowhere"):
-            async with httpx.AsyncClient(base_url=service.url) as client:
+            async with httpx.AsyncClient(base_url=service.url, verify=NO_TLS) as client:
                 await client.get(path, headers={"Authorization": f"Bearer {pair.access_token}"})
         await service.post("/v1/sessions/refresh", json={"refresh_token": "garbage"})
         await service.delete("/v1/sessions/current", token=pair.access_token)

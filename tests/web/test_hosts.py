@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.kit.metrics import read_metrics
 from tests.kit.people import new_person, problem
 from tests.kit.services import Service
 
@@ -33,6 +34,18 @@ async def test_another_host_is_refused_also_when_all_is_warm(guarded: Service) -
         refused = await guarded.get(path, token=token, headers={"Host": "evil.example"})
 
         assert problem(refused) == (421, "host_unknown")
+
+
+async def test_what_is_refused_is_counted_all_the_same(guarded: Service) -> None:
+    before = await read_metrics(guarded)
+
+    await guarded.get("/v1/verify", headers={"Host": "evil.example"})
+
+    after = await read_metrics(guarded)
+    place = {"method": "GET", "handler": "none"}
+    for name, labels in (("requests_total", {"status": "421"}), ("request_duration_seconds_count", {})):
+        counted = [reading.value(f"http_{name}", **place, **labels) for reading in (before, after)]
+        assert counted[1] - counted[0] == 1, name
 
 
 async def test_probes_are_asked_by_address(guarded: Service) -> None:
