@@ -29,10 +29,9 @@ class Recording:
         self._count(method, route, status, gathered, seconds)
         self.request(method, route, status, gathered, seconds)
 
-    def turned_away(self, method: str, route: str, status: int, gathered: Facts, seconds: float) -> None:
-        """Count a request that was refused before the instrumentator could see it."""
-        self.metrics.requests.labels(method, route, str(status)).inc()
-        self.metrics.duration.labels(method, route).observe(seconds, _exemplar(gathered) if gathered.tracer else None)
+    def uninstrumented(self, method: str, route: str, status: int, gathered: Facts, seconds: float) -> None:
+        """Count a request that did not come to the instrumentator: refused before it, or on a shortcut."""
+        self._count(method, route, status, gathered, seconds)
 
     def request(self, method: str, route: str, status: int, gathered: Facts, seconds: float) -> None:
         """Write the log line of a request that has been answered."""

@@ -30,7 +30,8 @@ class StrictRoute(APIRoute):
 
     def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - whatever FastAPI gives its routes
         super().__init__(*arguments, **named)
-        if self._takes_only_a_body():
+        self.takes_only_a_body = self._takes_only_a_body()
+        if self.takes_only_a_body:
             self.app = self._answer
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
