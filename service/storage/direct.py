@@ -12,7 +12,7 @@ from typing import Any, cast
 import asyncpg
 from asyncpg.exceptions import PostgresError
 from sqlalchemy import ClauseElement, Dialect, PoolProxiedConnection
-from sqlalchemy.exc import MultipleResultsFound
+from sqlalchemy.exc import EmulatedDBAPIException, MultipleResultsFound
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.sql import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -144,7 +144,7 @@ class Lending:
     @asynccontextmanager
     async def borrowed(self) -> AsyncIterator[Direct]:
         """Lend a connection; raises ConnectionDied when it ends meanwhile. What was cut off is closed, not kept."""
-        kept = self._find_at_hand() or await self._engine.raw_connection()
+        kept = self._find_at_hand() or await self._take()
         driver = cast("asyncpg.Connection", kept.driver_connection)
         direct = Direct(driver, self._rendering, self._observer)
         try:
@@ -173,6 +173,13 @@ class Lending:
     def close(self) -> None:
         while self._at_hand:
             self.make_room()
+
+    async def _take(self) -> PoolProxiedConnection:
+        try:
+            return await self._engine.raw_connection()
+        except EmulatedDBAPIException as error:
+            # It knows nothing of such a connection's errors but their name; the driver's has the code.
+            raise error.driver_exception from error
 
     def _find_at_hand(self) -> PoolProxiedConnection | None:
         while self._at_hand:
