@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import ARRAY, LargeBinary, any_, bindparam, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from service.idempotency.promise import Kept, Promise
@@ -13,7 +13,7 @@ from service.storage.tables import IdempotencyKey
 FIND = statement(
     "idempotency.find",
     select(IdempotencyKey.resource_id, IdempotencyKey.body_digest).where(
-        IdempotencyKey.key_digest.in_(bindparam("digests", expanding=True)),
+        IdempotencyKey.key_digest == any_(bindparam("digests", type_=ARRAY(LargeBinary))),
         IdempotencyKey.created_at > text("clock_timestamp() - interval '24 hours'"),
     ),
 )

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from time import monotonic
+from typing import cast
 from uuid import uuid4
 
 import asyncpg
-from sqlalchemy import event
+from sqlalchemy import PoolProxiedConnection, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -15,6 +16,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from service.settings import Settings
 
 _DOUBT_SECONDS = 1.0
+# As many of each connection stay prepared; SQLAlchemy keeps those of transactions itself.
+_STATEMENTS = 100
 
 
 class PromptConnection(asyncpg.Connection):
@@ -34,8 +37,8 @@ async def connect(settings: Settings) -> asyncpg.Connection:
         timeout=settings.database_connect_timeout.total_seconds(),
         command_timeout=settings.database_timeout.total_seconds(),
         server_settings=_server_settings(settings),
-        # SQLAlchemy prepares and keeps statements itself.
-        statement_cache_size=0,
+        # Behind a pooler a statement that was prepared may be on another server connection the next time.
+        statement_cache_size=0 if settings.database_pooler == "transaction" else _STATEMENTS,
         connection_class=PromptConnection,
     )
     return connection
@@ -59,13 +62,20 @@ class Trust:
         event.listen(engine.sync_engine, "connect", self._note)
         event.listen(engine.sync_engine, "checkout", self._look)
 
+    def covers(self, connection: PoolProxiedConnection) -> bool:
+        """Tell whether a connection may be used again. When it has ended, its neighbours were most likely lost too."""
+        driver = cast("asyncpg.Connection", connection.driver_connection)
+        if driver.is_closed():
+            self.doubt()
+            return False
+        return bool(connection.info["opened_at"] >= self.doubted_at)
+
     def _note(self, _connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
         entry.info["opened_at"] = monotonic()
 
-    def _look(self, connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: object) -> None:
-        driver: asyncpg.Connection = connection.driver_connection
-        if driver.is_closed() or entry.info["opened_at"] < self.doubted_at:
-            # Its neighbours were most likely lost with it. The pool opens another one and goes on.
+    def _look(self, _connection: DBAPIConnection, _entry: ConnectionPoolEntry, lent: PoolProxiedConnection) -> None:
+        if not self.covers(lent):
+            # The pool opens another one and goes on.
             raise InvalidatePoolError("it is of no use")
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from time import monotonic
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -12,14 +12,9 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
 
 from service.settings import Settings
 from service.storage.connecting import Trust, connect, pooler_options
-from service.storage.failing import (
-    DatabaseAway,
-    DatabaseBusy,
-    DatabaseReadOnly,
-    is_dead_connection,
-    translated,
-)
-from service.storage.observing import observe_statements
+from service.storage.direct import ConnectionDied, Lending
+from service.storage.failing import DatabaseBusy, DatabaseReadOnly, failure_kind, translated
+from service.storage.observing import Observer
 from service.telemetry import facts
 from service.telemetry.store_metrics import DatabaseMetrics
 
@@ -37,11 +32,11 @@ class Database:
         self._settings = settings
         self._metrics = metrics
         self._trust = Trust()
+        self._observer = Observer(metrics, settings.slow_query)
         self._engine = self._new_engine(pool_size=settings.database_pool, max_overflow=0, pool_timeout=1)
         self._apart = self._new_engine(poolclass=NullPool)
-        isolation = "READ COMMITTED" if settings.database_pooler == "transaction" else "AUTOCOMMIT"
-        self._reading = self._engine.execution_options(isolation_level=isolation)
-        self._writing = self._engine.begin if settings.database_pooler == "transaction" else self._reading.connect
+        is_pooled_outside = settings.database_pooler == "transaction"
+        self._lending = Lending(self._engine, self._trust, self._observer, is_pooled_outside=is_pooled_outside)
         self._places = asyncio.Semaphore(settings.database_pool)
         self.size, self.in_use, self.waiting = settings.database_pool, 0, 0
         self._wait_seconds = settings.database_wait.total_seconds()
@@ -51,8 +46,10 @@ class Database:
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """One transaction: commits when the block ends, rolls back when it raises."""
         with self._doubting(), translated(self._metrics.errors):
-            async with self._in_time(), self._place(), self._engine.begin() as connection:
-                yield connection
+            async with self._in_time(), self._place():
+                self._lending.make_room()
+                async with self._engine.begin() as connection:
+                    yield connection
 
     async def write(
         self,
@@ -62,8 +59,8 @@ class Database:
     ) -> Answer:
         """Run work whose statements are transactions by themselves: BEGIN and COMMIT are two journeys more."""
         with self._doubting(), translated(self._metrics.errors):
-            async with self._in_time(), self._place(), self._writing() as connection:
-                return await work(connection, *arguments, **named)
+            async with self._in_time(), self._place():
+                return await self._ask(work, *arguments, **named)
 
     async def read(
         self,
@@ -76,9 +73,8 @@ class Database:
             async with self._in_time(), self._place():
                 try:
                     return await self._ask(question, *arguments, **named)
-                except DatabaseAway as error:
-                    if not is_dead_connection(error.__cause__):
-                        raise
+                except ConnectionDied as error:
+                    self._metrics.errors.labels(failure_kind(error)).inc()
                     return await self._ask(question, *arguments, **named)
 
     @asynccontextmanager
@@ -89,6 +85,7 @@ class Database:
                 yield await connection.execution_options(isolation_level="AUTOCOMMIT")
 
     async def close(self) -> None:
+        self._lending.close()
         await self._engine.dispose()
         await self._apart.dispose()
 
@@ -98,9 +95,9 @@ class Database:
         *arguments: Arguments.args,
         **named: Arguments.kwargs,
     ) -> Answer:
-        with translated(self._metrics.errors):
-            async with self._reading.connect() as connection:
-                return await question(connection, *arguments, **named)
+        async with self._lending.borrowed() as direct:
+            # It answers alike whatever is asked outside a transaction, and is of no use within one.
+            return await question(cast("AsyncConnection", direct), *arguments, **named)
 
     @contextmanager
     def _doubting(self) -> Iterator[None]:
@@ -158,7 +155,7 @@ class Database:
             **({"poolclass": AsyncAdaptedQueuePool} | pooling),
         )
         self._trust.watch(engine)
-        observe_statements(engine, self._metrics, self._settings.slow_query)
+        self._observer.watch(engine)
         return engine
 
     async def _connect(self, *_: object, **__: object) -> asyncpg.Connection:

@@ -42,17 +42,15 @@ def translated(errors: Counter) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if error.connection_invalidated or isinstance(error, InterfaceError) or _is_away(error.orig):
-            errors.labels(_kind(error)).inc()
-            raise (DatabaseReadOnly if _code(error.orig) == _READ_ONLY else DatabaseAway) from error
-        raise
+        if not (error.connection_invalidated or isinstance(error, InterfaceError) or _is_away(error.orig)):
+            raise
+        errors.labels(failure_kind(error)).inc()
+        raise (DatabaseReadOnly if _code(error.orig) == _READ_ONLY else DatabaseAway) from error
     except (OSError, TimeoutError, PoolTimeout, PostgresError, DriverError) as error:
-        errors.labels(_kind(error)).inc()
-        raise DatabaseAway from error
-
-
-def is_dead_connection(error: BaseException | None) -> bool:
-    return isinstance(error, DBAPIError) and error.connection_invalidated
+        if isinstance(error, PostgresError) and not _is_away(error):
+            raise
+        errors.labels(failure_kind(error)).inc()
+        raise (DatabaseReadOnly if _code(error) == _READ_ONLY else DatabaseAway) from error
 
 
 def _is_away(error: BaseException | None) -> bool:
@@ -63,7 +61,8 @@ def _code(error: BaseException | None) -> str:
     return getattr(error, "sqlstate", None) or ""
 
 
-def _kind(error: BaseException) -> str:
+def failure_kind(error: BaseException) -> str:
+    """Name the way in which Postgres failed, as metrics count it."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     for code, kind in _KINDS:
         if _code(cause).startswith(code):

@@ -1,5 +1,6 @@
 """Which schema this build needs, and whether the database's is usable."""
 
+from asyncpg.exceptions import UndefinedTableError
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,15 +12,16 @@ from service.storage.statements import statement
 NEEDED_LEVEL = 1
 
 STATE = statement("schema.state", text("SELECT schema_level, compatible_from FROM schema_state"))
-_NO_TABLE = "42P01"
 
 
 async def find_fault(connection: AsyncConnection) -> str | None:
     """Say in a sentence why this build can't run on the database's schema; None when it can."""
     try:
         row = (await connection.execute(STATE)).one_or_none()
+    except UndefinedTableError:
+        row = None
     except ProgrammingError as error:
-        if getattr(error.orig, "sqlstate", None) != _NO_TABLE:
+        if getattr(error.orig, "sqlstate", None) != UndefinedTableError.sqlstate:
             raise
         row = None
     if row is None:

@@ -13,7 +13,7 @@ from service.telemetry.logs import RequestLog
 from service.telemetry.metric_kinds import RequestTally
 from service.telemetry.metrics import HttpMetrics
 
-_NOTHING_SAID, _CUT_OFF = "500", "503"
+_NOTHING_SAID, _CUT_OFF = "500", 503
 
 
 @dataclass(slots=True)
@@ -26,20 +26,12 @@ class Recording:
 
     def warm(self, method: str, route: str, status: int, gathered: Facts, seconds: float) -> None:
         """Record a request of the fast lane."""
-        tally = self._tallies.get((method, route, status))
-        if tally is None:
-            tally = self._tallies[method, route, status] = self.metrics.tally(method, route, str(status))
-        if gathered.tracer is None:
-            tally.observe(seconds)
-        else:
-            tally.counter.inc()
-            tally.histogram.observe(seconds, _exemplar(gathered))
+        self._count(method, route, status, gathered, seconds)
         self.request(method, route, status, gathered, seconds)
 
-    def turned_away(self, method: str, route: str, status: int, gathered: Facts, seconds: float) -> None:
-        """Count a request that was refused before the instrumentator could see it."""
-        self.metrics.requests.labels(method, route, str(status)).inc()
-        self.metrics.duration.labels(method, route).observe(seconds, _exemplar(gathered) if gathered.tracer else None)
+    def uninstrumented(self, method: str, route: str, status: int, gathered: Facts, seconds: float) -> None:
+        """Count a request that did not come to the instrumentator: refused before it, or on a shortcut."""
+        self._count(method, route, status, gathered, seconds)
 
     def request(self, method: str, route: str, status: int, gathered: Facts, seconds: float) -> None:
         """Write the log line of a request that has been answered."""
@@ -68,10 +60,18 @@ class Recording:
         route = route_of(info.request.scope)
         # Who is cut off before an answer has begun counts as a 500 there; the envelope answers for it, with a 503.
         is_cut_off = info.modified_status == _NOTHING_SAID and isinstance(sys.exception(), CancelledError)
-        self.metrics.requests.labels(info.method, route, _CUT_OFF if is_cut_off else info.modified_status).inc()
-        gathered = current()
-        exemplar = _exemplar(gathered) if gathered.tracer else None
-        self.metrics.duration.labels(info.method, route).observe(info.modified_duration, exemplar)
+        status = _CUT_OFF if is_cut_off else int(info.modified_status)
+        self._count(info.method, route, status, current(), info.modified_duration)
+
+    def _count(self, method: str, route: str, status: int, gathered: Facts, seconds: float) -> None:
+        tally = self._tallies.get((method, route, status))
+        if tally is None:
+            tally = self._tallies[method, route, status] = self.metrics.tally(method, route, str(status))
+        if gathered.tracer is None:
+            tally.observe(seconds)
+        else:
+            tally.counter.inc()
+            tally.histogram.observe(seconds, _exemplar(gathered))
 
 
 def route_of(scope: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ import logging
 from dataclasses import dataclass
 from time import perf_counter
 
+from fastapi import FastAPI
 from opentelemetry.trace import Span, use_span
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -19,6 +20,7 @@ from service.web.fast_lane import FastLane, RawHeaders
 from service.web.management import Lifecycle
 from service.web.problems import DeadlineExceeded, HostUnknown
 from service.web.rendering import problem_answer
+from service.web.shortcuts import Shortcuts
 
 logger = logging.getLogger(__name__)
 
@@ -59,9 +61,10 @@ class Exchange:
 class Envelope:
     """Wraps the API. Requests that came in on the management port go to the management application instead."""
 
-    def __init__(self, api: ASGIApp, management: ASGIApp, lane: FastLane, rules: EdgeRules, telling: Telling) -> None:
+    def __init__(self, api: FastAPI, management: ASGIApp, lane: FastLane, rules: EdgeRules, telling: Telling) -> None:
         self.lifecycle = telling.lifecycle
         self.api = api
+        self._shortcuts = Shortcuts(api)
         self._management = management
         self._lane = lane
         self._rules = rules
@@ -130,22 +133,23 @@ class Envelope:
             await send(message)
 
         with facts.gathering(exchange.gathered):
+            shortcut = self._shortcuts.find(scope, exchange.headers)
             known = self._is_host_known(exchange)
-            problem = await self._run(scope, receive, send_complete) if known else HostUnknown()
+            problem = await self._run(shortcut or self.api, scope, receive, send_complete) if known else HostUnknown()
             if problem is not None and not exchange.status:
                 await problem_answer(problem)(scope, receive, send_complete)
             seconds = perf_counter() - exchange.started
             exchange.route = route_of(scope)
             seen = scope["method"], exchange.route, exchange.status, exchange.gathered, seconds
-            if not known:
-                self._recording.turned_away(*seen)
+            if shortcut or not known:
+                self._recording.uninstrumented(*seen)
             self._recording.request(*seen)
 
-    async def _run(self, scope: Scope, receive: Receive, send: Send) -> Problem | None:
+    async def _run(self, api: ASGIApp, scope: Scope, receive: Receive, send: Send) -> Problem | None:
         """Run the API under the deadline; gives the problem to answer with when it got no further."""
         try:
             async with asyncio.timeout(self._rules.deadline_seconds):
-                await self.api(scope, receive, send)
+                await api(scope, receive, send)
         except TimeoutError:
             return DeadlineExceeded()
         except asyncio.CancelledError:

@@ -4,10 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from time import time
-from typing import cast
 
 import httpx
-from fastapi import FastAPI
 
 from service.app import create_app
 from service.clock import Clock
@@ -48,7 +46,7 @@ async def replica_with_wrong_clock(stores: Addresses, seconds: float) -> AsyncIt
     async def is_started() -> bool:
         return envelope.lifecycle.is_started
 
-    api = cast("FastAPI", envelope.api)
+    api = envelope.api
     transport = httpx.ASGITransport(envelope)
     async with (
         api.router.lifespan_context(api),
