@@ -21,6 +21,8 @@ from service.storage.connecting import Trust
 from service.storage.observing import Observer
 
 _NONE: Mapping[str, Any] = MappingProxyType({})
+# Where a statement says nothing itself. What is forgotten is a mistake; the driver would take it for NULL.
+_REQUIRED = object()
 
 
 class ConnectionDied(ConnectionError):  # noqa: N818 - an outcome
@@ -61,8 +63,12 @@ class Rendered:
     places: tuple[tuple[str, Any, Callable[[Any], Any] | None], ...]
 
     def values(self, parameters: Mapping[str, Any]) -> list[Any]:
-        found = ((parameters.get(key, default), convert) for key, default, convert in self.places)
-        return [value if convert is None else convert(value) for value, convert in found]
+        """Give what goes into each place; raises KeyError where a parameter is missing."""
+        values = []
+        for key, default, convert in self.places:
+            value = parameters[key] if default is _REQUIRED else parameters.get(key, default)
+            values.append(value if convert is None else convert(value))
+        return values
 
 
 class Rendering:
@@ -80,8 +86,8 @@ class Rendering:
         compiled = self._compile(statement)
         if compiled.literal_execute_params or compiled.post_compile_params:
             return self._render(compiled, name, parameters)
-        # What is given each time has no default; what stands in the statement itself is given to no one.
-        blank = dict.fromkeys(compiled.bind_names.values()) | compiled.params
+        required = {name: _REQUIRED for name, bound in compiled.binds.items() if bound.required}
+        blank = dict.fromkeys(compiled.bind_names.values()) | compiled.params | required
         self._rendered[statement] = self._render(compiled, name, blank)
         return self._rendered[statement]
 
