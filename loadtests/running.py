@@ -79,6 +79,7 @@ def _subject(scenario: Scenario, wishes: Wishes) -> Iterator[Subject]:
             say("Starting PostgreSQL, Valkey and Signet")
             subject = stack.enter_context(started(scenario, folder, wishes.module))
         subject.taken, subject.hooks = wishes.taken, wishes.hooks
+        subject.refuse_without_hooks(scenario)
         yield subject
 
 
@@ -142,10 +143,13 @@ class _Run:
             beside = [asyncio.ensure_future(work) for work in self._beside()]
             try:
                 await self._follow(generator, plan.seconds)
+                # The last look at the replicas is at the end of the last phase.
+                await beside[0]
             finally:
-                for task in beside[1:]:
+                for task in beside:
                     task.cancel()
                 done = await asyncio.gather(*beside, return_exceptions=True)
+                await self._subject.leave_whole()
         for failure in done:
             if isinstance(failure, Exception):
                 raise failure
