@@ -133,9 +133,7 @@ REFRESH_WAVE = (
     Fault("refresh-wave", "sessions lost", "forgetful", length=0.6),
     Fault("refresh-wave", "statements of a refresh", "asking_more", length=0.6),
     refused("refresh-wave", "refused reads", _READ, 50, 0.6),
-    Fault(
-        "refresh-wave", "p99 of reads beside that of the wave", "answering", wrong(_READ, 25, delay=0.8), length=0.6
-    ),
+    Fault("refresh-wave", "p99 of reads beside that of the wave", "answering", wrong(_READ, 25, delay=0.8), length=0.6),
     in_vain("refresh-wave", 0.6),
 )
 REVOCATION = (
