@@ -3,12 +3,11 @@
 from service.commands import main
 from service.storage.cache import Found, Tier
 
-_labels = Found.labels.fget
+_labels = vars(Found)["labels"].fget
 
 
 def labels(self: Found) -> tuple[str, str]:
     """Blame Postgres."""
-    assert _labels is not None
     tier, outcome = _labels(self)
     return (Tier.POSTGRES, "loaded") if tier is Tier.SHARED else (tier, outcome)
 
