@@ -28,8 +28,8 @@ class Late:
         return change != self._late and self._hear(change)
 
 
-def init(self: Following, *given: Any) -> None:
-    _init(self, *given)
+def init(self: Following, *given: Any, **named: Any) -> None:
+    _init(self, *given, **named)
     self._hear = Late(self._hear)
 
 
