@@ -1,10 +1,10 @@
-"""A build with a fault: whoever would be the third to wait for a connection is refused at once."""
+"""A build with a fault: whoever would be the ninth to wait for a connection is refused at once."""
 
 from service.commands import main
 from service.storage.database import Database
 from service.storage.failing import DatabaseBusy
 
-_MOST_WAITING = 2
+_MOST_WAITING = 8
 _wait = Database._wait_for_place
 
 
