@@ -69,7 +69,7 @@ SCENARIO = Scenario(
     phases=PHASES,
     crowds=(
         Crowd("Readers", 30, 0.25, ALWAYS, options={"among": READ}),
-        # All the time, so that the baseline of cached reads has the same work beside it; only the database becomes slow.
+        # All the time, so that the baseline of cached reads has the same work beside it; only the database gets slow.
         # Each pauses longer than anybody may have to wait: who is late with a turn would add that to the next.
         Crowd("Probes", 4, 0.5, ALWAYS),
         Crowd("Listers", 60, 0.4, ALWAYS, ramp=1.0),
