@@ -35,7 +35,7 @@ def slowest_refusal(evidence: Evidence) -> float:
 def was_away(evidence: Evidence) -> float:
     """Tell whether the outage reached the replicas: what they could not ask Redis, or had to refuse for Postgres."""
     if evidence.facts["taken"] == "postgres":
-        return float(evidence.outcomes("probe", "away").get("503", 0))
+        return float(evidence.count("probe", "away") - evidence.count("probe", "away", outcome="200"))
     delta = evidence.delta()
     commands = "signet_redis_commands_total"
     return delta.sum(commands, outcome="failed") + delta.sum(commands, outcome="not_asked")
