@@ -190,14 +190,10 @@ class _Run:
 
 @asynccontextmanager
 async def _generator(words: list[str]) -> AsyncIterator[asyncio.subprocess.Process]:
+    words = [sys.executable, "-m", "loadtests.generating", *words]
+    # Ctrl-C is for us alone: we end what we have started, and it has nothing to say about that.
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "loadtests.generating",
-        *words,
-        stdout=asyncio.subprocess.PIPE,
-        cwd=ROOT,
-        limit=_LONGEST_LINE,
+        *words, stdout=asyncio.subprocess.PIPE, cwd=ROOT, limit=_LONGEST_LINE, start_new_session=True
     )
     try:
         yield process
@@ -212,7 +208,7 @@ async def _workers(wishes: Wishes) -> AsyncIterator[None]:
     """Start workers on this machine, unless they come from elsewhere."""
     count = 0 if wishes.are_workers_elsewhere else wishes.workers
     words = [sys.executable, "-m", "loadtests.generating", "work", "127.0.0.1"]
-    running = [await asyncio.create_subprocess_exec(*words, cwd=ROOT) for _ in range(count)]
+    running = [await asyncio.create_subprocess_exec(*words, cwd=ROOT, start_new_session=True) for _ in range(count)]
     try:
         yield
     finally:
