@@ -34,5 +34,5 @@ def init(self: Following, *given: Any, **named: Any) -> None:
 
 
 if __name__ == "__main__":
-    Following.__init__ = init  # type: ignore[assignment, method-assign]
+    Following.__init__ = init  # type: ignore[method-assign]
     main()
