@@ -87,7 +87,7 @@ MIXED = (
     Fault("mixed", "sessions lost", "forgetful"),
     in_vain("mixed"),
     Fault("mixed", "p50 of verify beside baseline", "answering", wrong(_VERIFY, 1, after=250, delay=0.002)),
-    Fault("mixed", "p95 of verify beside baseline", "answering", wrong(_VERIFY, 12, after=250, delay=0.012)),
+    Fault("mixed", "p95 of verify beside baseline", "answering", wrong(_VERIFY, 12, after=250, delay=0.018)),
     Fault("mixed", "p99 of verify beside baseline", "answering", wrong(_VERIFY, 40, after=250, delay=0.2)),
 )
 OUTAGE = (
