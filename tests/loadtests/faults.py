@@ -86,7 +86,7 @@ MIXED = (
     Fault("mixed", "guesses let through", settings={"SIGNET_LIMITS": "off", "SIGNET_LIMITS_OFF_IS_INTENDED": "true"}),
     Fault("mixed", "sessions lost", "forgetful"),
     in_vain("mixed"),
-    Fault("mixed", "p50 of verify beside baseline", "answering", wrong(_VERIFY, 1, after=250, delay=0.002)),
+    Fault("mixed", "p50 of verify beside baseline", "answering", wrong(_VERIFY, 1, after=250, delay=0.004)),
     Fault("mixed", "p95 of verify beside baseline", "answering", wrong(_VERIFY, 12, after=250, delay=0.018)),
     Fault("mixed", "p99 of verify beside baseline", "answering", wrong(_VERIFY, 40, after=250, delay=0.2)),
 )
@@ -122,13 +122,13 @@ POOL_PRESSURE = (
     Fault("pool-pressure", "refused after two seconds", "exhausted", {"FAULT": "9"}, length=0.7),
 )
 REFRESH_WAVE = (
-    refused("refresh-wave", "refused refreshes", _REFRESH, 20, 0.6),
-    Fault("refresh-wave", "devices with a new pair", "answering", wrong(_REFRESH, 1, delay=0.25), length=0.6),
-    Fault("refresh-wave", "sessions lost", "forgetful", length=0.6),
-    Fault("refresh-wave", "statements of a refresh", "asking_more", length=0.6),
-    refused("refresh-wave", "refused reads", _READ, 50, 0.6),
-    Fault("refresh-wave", "p99 of reads beside that of the wave", "answering", wrong(_READ, 25, delay=0.8), length=0.6),
-    in_vain("refresh-wave", 0.6),
+    refused("refresh-wave", "refused refreshes", _REFRESH, 20, 0.8),
+    Fault("refresh-wave", "devices with a new pair", "answering", wrong(_REFRESH, 1, delay=0.5), length=0.8),
+    Fault("refresh-wave", "sessions lost", "forgetful", length=0.8),
+    Fault("refresh-wave", "statements of a refresh", "asking_more", length=0.8),
+    refused("refresh-wave", "refused reads", _READ, 50, 0.8),
+    Fault("refresh-wave", "p95 of reads beside that of the wave", "answering", wrong(_READ, 8, delay=0.8), length=0.8),
+    in_vain("refresh-wave", 0.8),
 )
 REVOCATION = (
     Fault("revocation", "revocations measured", "answering", wrong(_VERIFY, 1, after=30, status=401)),
