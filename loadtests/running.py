@@ -60,10 +60,17 @@ def run(scenario: Scenario, wishes: Wishes, telling: Telling) -> Ran:
 
 
 def stretched(scenario: Scenario, factor: float) -> Scenario:
-    """Make every phase so many times as long; a soak of hours is one of minutes with another factor."""
-    phases = tuple(Phase(phase.name, phase.seconds * factor) for phase in scenario.phases)
+    """Make every phase so many times as long; a soak of hours is one of minutes with another factor.
+
+    Answers are counted by whole seconds, so phases begin with one, unless they are to be shorter than that.
+    """
+    phases = tuple(Phase(phase.name, _whole(phase.seconds * factor)) for phase in scenario.phases)
     interventions = tuple(replace(each, after=each.after * factor) for each in scenario.interventions)
     return replace(scenario, phases=phases, interventions=interventions)
+
+
+def _whole(seconds: float) -> float:
+    return float(round(seconds)) if seconds >= 1 else seconds
 
 
 @contextmanager

@@ -116,7 +116,7 @@ POOL_PRESSURE = (
         "pool-pressure",
         "p99 of cached reads beside baseline",
         "answering",
-        wrong(_READ, 20, after=560, delay=0.1),
+        wrong(_READ, 20, after=620, delay=0.1),
         length=0.7,
     ),
     Fault("pool-pressure", "refused after two seconds", "exhausted", {"FAULT": "9"}, length=0.7),
