@@ -127,7 +127,7 @@ REFRESH_WAVE = (
     Fault("refresh-wave", "sessions lost", "forgetful", length=0.8),
     Fault("refresh-wave", "statements of a refresh", "asking_more", length=0.8),
     refused("refresh-wave", "refused reads", _READ, 50, 0.8),
-    Fault("refresh-wave", "p95 of reads beside that of the wave", "answering", wrong(_READ, 8, delay=0.8), length=0.8),
+    Fault("refresh-wave", "p95 of reads beside that of the wave", "answering", wrong(_READ, 8, delay=0.15), length=0.8),
     in_vain("refresh-wave", 0.8),
 )
 REVOCATION = (
