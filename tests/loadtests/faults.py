@@ -86,7 +86,7 @@ MIXED = (
     Fault("mixed", "guesses let through", settings={"SIGNET_LIMITS": "off", "SIGNET_LIMITS_OFF_IS_INTENDED": "true"}),
     Fault("mixed", "sessions lost", "forgetful"),
     in_vain("mixed"),
-    Fault("mixed", "p50 of verify beside baseline", "answering", wrong(_VERIFY, 1, after=250, delay=0.004)),
+    Fault("mixed", "p50 of verify beside baseline", "answering", wrong(_VERIFY, 1, after=250, delay=0.006)),
     Fault("mixed", "p95 of verify beside baseline", "answering", wrong(_VERIFY, 12, after=250, delay=0.018)),
     Fault("mixed", "p99 of verify beside baseline", "answering", wrong(_VERIFY, 40, after=250, delay=0.2)),
 )
