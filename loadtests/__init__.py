@@ -20,6 +20,7 @@ Read from the outside in:
     measuring.py   scrapes of every replica, connections in Postgres, statements
     exposition.py  one scrape, parsed
     generating.py  the generator's process: Locust, alone, as master or as worker
+    dealing.py     which worker gets which users
     world.py       what every simulated user knows: the plan, the time, the purse, the tally
     crowds/        the simulated users
     plans.py       what the generator is told
@@ -28,5 +29,5 @@ Read from the outside in:
     reporting.py   HTML, JSON and Markdown; drawing.py chooses the plots, plots.py draws them
     comparing.py   two reports side by side
 
-Only generating, world and crowds import Locust: it replaces the standard library's sockets by its own.
+Only generating, dealing, world and crowds import Locust: it replaces the standard library's sockets by its own.
 """

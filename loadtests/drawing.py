@@ -10,6 +10,10 @@ from loadtests.plots import Axis, Line, Plot
 from loadtests.tally import Tally
 
 _MOST_REQUESTS = 4
+_ANSWERED_BY = {
+    **{tier: {"tier": tier} for tier in ("near", "shared", "postgres")},
+    "outdated": {"outcome": "stale"},
+}
 
 
 def axis_of(evidence: Evidence) -> Axis:
@@ -55,12 +59,12 @@ def _answers(evidence: Evidence) -> list[Line]:
 def _tiers(evidence: Evidence) -> list[Line]:
     lines = []
     total = _rates(evidence, lambda reading: reading.sum("signet_cache_reads_total"))
-    for tier in ("near", "shared", "postgres", "stale"):
-        its = _rates(evidence, lambda reading, tier=tier: reading.sum("signet_cache_reads_total", tier=tier))  # type: ignore[misc]
+    for name, labels in _ANSWERED_BY.items():
+        its = _rates(evidence, lambda reading, labels=labels: reading.sum("signet_cache_reads_total", **labels))  # type: ignore[misc]
         pairs = zip(its, total, strict=True)
         points = [(second, 100 * rate / all_rate) for (second, rate), (_, all_rate) in pairs if all_rate > 0]
         if any(value > 0 for _, value in points):
-            lines.append(Line(tier, points))
+            lines.append(Line(name, points))
     return lines
 
 

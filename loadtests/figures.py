@@ -7,6 +7,7 @@ from loadtests.exposition import Unreadable
 from loadtests.gates import Figure
 
 _READS = "signet_cache_reads_total"
+_LOST = ("replayed", "unknown", "ended", "expired", "inactive", "garbage")
 _STATEMENTS = "signet_database_statement_duration_seconds_count"
 
 
@@ -29,12 +30,14 @@ def times(factor: float, figure: Figure) -> Figure:
     return lambda evidence: factor * figure(evidence)
 
 
-def refused_share(names: Iterable[str], allowed: Iterable[str], phase: str | None = None) -> Figure:
-    """Give the part of these requests that came to anything else than allowed."""
+def refused_share(names: Iterable[str], allowed: Iterable[str], *phases: str) -> Figure:
+    """Give the part of these requests that came to anything else than allowed; of all phases, if none is named."""
     listed, good = tuple(names), frozenset(allowed)
 
     def figure(evidence: Evidence) -> float:
-        outcomes = [item for name in listed for item in evidence.outcomes(name, phase).items()]
+        outcomes = [
+            item for name in listed for phase in phases or (None,) for item in evidence.outcomes(name, phase).items()
+        ]
         total = sum(count for _, count in outcomes)
         if not total:
             raise Unreadable(f"nobody asked for: {', '.join(listed)}")
@@ -50,6 +53,19 @@ def answered(name: str, outcome: str, phase: str | None = None) -> Figure:
 def counted(metric: str, phase: str | None = None, **labels: str) -> Figure:
     """Give what all replicas have counted."""
     return lambda evidence: evidence.delta(phase).sum(metric, **labels)
+
+
+def sessions_lost(*refreshes: str) -> Figure:
+    """Count the refreshes that told a client to sign in again: as replicas counted them, or clients if these saw more.
+
+    Such a 401 is counted here and is no refusal, which would pass when it is tried again.
+    """
+
+    def figure(evidence: Evidence) -> float:
+        ended = sum(counted("signet_refreshes_total", outcome=outcome)(evidence) for outcome in _LOST)
+        return max(ended, float(sum(evidence.count(name, outcome="401") for name in refreshes)))
+
+    return figure
 
 
 def near_share(evidence: Evidence, phase: str | None = None) -> float:

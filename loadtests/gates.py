@@ -12,7 +12,7 @@ from loadtests.tally import Cell
 
 Figure = Callable[[Evidence], float]
 
-MOST_CPU, MOST_LATE_MS, MOST_SKIPPED = 80.0, 100.0, 0.01
+MOST_CPU, MOST_LATE_MS, MOST_SKIPPED, MOST_SILENT_SECONDS = 80.0, 100.0, 0.01, 4.0
 _P95 = 0.95
 
 
@@ -103,7 +103,9 @@ def judge(evidence: Evidence) -> Verdict:
 def _find_void(evidence: Evidence) -> list[str]:
     first = next(evidence.scenario.span(phase.name)[0] for phase in evidence.scenario.phases if phase.name != WARM_UP)
     reasons = []
-    for worker in sorted({cell[2] for cell in evidence.tally.cells if cell[1] == ".cpu"}):
+    for worker, last in sorted(_last_words(evidence).items()):
+        if last < evidence.scenario.seconds - MOST_SILENT_SECONDS:
+            reasons.append(f"the generator {worker} was not heard of after second {last}")
         cpu = evidence.tally.percentile(_P95, _own(".cpu", first, worker))
         if cpu is None or cpu > MOST_CPU:
             reasons.append(f"the generator {worker} used {cpu or 0:.0f} % of its core, of which {MOST_CPU:.0f} are its")
@@ -117,6 +119,15 @@ def _find_void(evidence: Evidence) -> list[str]:
     if skipped > MOST_SKIPPED * max(1, turns) and not evidence.scenario.is_overload:
         reasons.append(f"the generator fell behind its schedule and left out {skipped} turns of {turns + skipped}")
     return reasons
+
+
+def _last_words(evidence: Evidence) -> dict[str, int]:
+    """Give the last second in which each generator told of itself."""
+    last: dict[str, int] = {}
+    for second, name, worker in evidence.tally.cells:
+        if name == ".cpu":
+            last[worker] = max(second, last.get(worker, second))
+    return last
 
 
 def _own(name: str, first: float, outcome: str | None = None) -> Callable[[Cell], bool]:

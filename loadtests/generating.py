@@ -15,6 +15,7 @@ from locust.runners import MasterRunner, Runner, WorkerRunner
 from pydantic import TypeAdapter
 
 from loadtests.crowds import KINDS, Walker
+from loadtests.dealing import DealtOut
 from loadtests.plans import Plan
 from loadtests.world import World
 from service.setting_kinds import parse_list
@@ -43,7 +44,9 @@ class Generation:
         for crowd in plan.crowds:
             KINDS[crowd.kind].fixed_count = crowd.users
         self._shape = Course()  # type: ignore[no-untyped-call]
-        self._environment = Environment(user_classes=list(kinds), shape_class=self._shape, host=plan.hosts[0])
+        self._environment = Environment(
+            user_classes=list(kinds), shape_class=self._shape, dispatcher_class=DealtOut, host=plan.hosts[0]
+        )
         self._plan = plan
         self._seen: set[int] = set()
         self._has_ui = has_ui
@@ -62,7 +65,8 @@ class Generation:
         self._world = Course.world = _enter(plan, self._environment)
         if isinstance(self._runner, MasterRunner):
             # The master only leads: what it measures of itself says nothing about the load.
-            self._runner.send_message("plan", plan.to_json())
+            for index, worker in enumerate(sorted(self._runner.clients)):
+                self._runner.send_message("plan", {"plan": plan.to_json(), "index": index}, worker)
         else:
             gevent.spawn(self._world.watch_itself)
         print(json.dumps({"begins_at": plan.begins_at}), flush=True)
@@ -128,7 +132,7 @@ def work(master: str, port: int = PORT) -> None:
     runner = environment.create_worker_runner(master, port)
 
     def on_plan(environment: Environment, msg: Any) -> None:
-        world = _enter(Plan.of_json(msg.data), environment, runner.worker_index)
+        world = _enter(Plan.of_json(msg.data["plan"]), environment, msg.data["index"])
         environment.events.report_to_master.add_listener(
             lambda client_id, data: data.update(found=world.drain())  # noqa: ARG005 - Locust's names
         )

@@ -60,10 +60,17 @@ def run(scenario: Scenario, wishes: Wishes, telling: Telling) -> Ran:
 
 
 def stretched(scenario: Scenario, factor: float) -> Scenario:
-    """Make every phase so many times as long; a soak of hours is one of minutes with another factor."""
-    phases = tuple(Phase(phase.name, phase.seconds * factor) for phase in scenario.phases)
+    """Make every phase so many times as long; a soak of hours is one of minutes with another factor.
+
+    Answers are counted by whole seconds, so phases begin with one, unless they are to be shorter than that.
+    """
+    phases = tuple(Phase(phase.name, _whole(phase.seconds * factor)) for phase in scenario.phases)
     interventions = tuple(replace(each, after=each.after * factor) for each in scenario.interventions)
     return replace(scenario, phases=phases, interventions=interventions)
+
+
+def _whole(seconds: float) -> float:
+    return float(round(seconds)) if seconds >= 1 else seconds
 
 
 @contextmanager
@@ -79,6 +86,7 @@ def _subject(scenario: Scenario, wishes: Wishes) -> Iterator[Subject]:
             say("Starting PostgreSQL, Valkey and Signet")
             subject = stack.enter_context(started(scenario, folder, wishes.module))
         subject.taken, subject.hooks = wishes.taken, wishes.hooks
+        subject.refuse_without_hooks(scenario)
         yield subject
 
 
@@ -142,10 +150,13 @@ class _Run:
             beside = [asyncio.ensure_future(work) for work in self._beside()]
             try:
                 await self._follow(generator, plan.seconds)
+                # The last look at the replicas is at the end of the last phase.
+                await beside[0]
             finally:
-                for task in beside[1:]:
+                for task in beside:
                     task.cancel()
                 done = await asyncio.gather(*beside, return_exceptions=True)
+                await self._subject.leave_whole()
         for failure in done:
             if isinstance(failure, Exception):
                 raise failure
@@ -186,14 +197,10 @@ class _Run:
 
 @asynccontextmanager
 async def _generator(words: list[str]) -> AsyncIterator[asyncio.subprocess.Process]:
+    words = [sys.executable, "-m", "loadtests.generating", *words]
+    # Ctrl-C is for us alone: we end what we have started, and it has nothing to say about that.
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "loadtests.generating",
-        *words,
-        stdout=asyncio.subprocess.PIPE,
-        cwd=ROOT,
-        limit=_LONGEST_LINE,
+        *words, stdout=asyncio.subprocess.PIPE, cwd=ROOT, limit=_LONGEST_LINE, start_new_session=True
     )
     try:
         yield process
@@ -208,7 +215,7 @@ async def _workers(wishes: Wishes) -> AsyncIterator[None]:
     """Start workers on this machine, unless they come from elsewhere."""
     count = 0 if wishes.are_workers_elsewhere else wishes.workers
     words = [sys.executable, "-m", "loadtests.generating", "work", "127.0.0.1"]
-    running = [await asyncio.create_subprocess_exec(*words, cwd=ROOT) for _ in range(count)]
+    running = [await asyncio.create_subprocess_exec(*words, cwd=ROOT, start_new_session=True) for _ in range(count)]
     try:
         yield
     finally:

@@ -77,6 +77,10 @@ class Scenario:
     def seconds(self) -> float:
         return sum(phase.seconds for phase in self.phases)
 
+    @property
+    def takes_away(self) -> bool:
+        return any(intervention.what == "take away" for intervention in self.interventions)
+
     def begin(self, name: str) -> float:
         """Say how many seconds into the run a phase begins."""
         before = 0.0

@@ -53,6 +53,12 @@ class Subject:
     slowness: float = 0.0
     taken: str = "redis"
     hooks: Hooks = field(default_factory=Hooks)
+    is_store_away: bool = False
+
+    def refuse_without_hooks(self, scenario: Scenario) -> None:
+        """Refuse to begin what could not be done when its time has come."""
+        if self.stores is None and scenario.takes_away and not (self.hooks.away and self.hooks.back):
+            raise CannotStart("This scenario takes a store away: say how with AWAY=... and BACK=...")
 
     @property
     def watching_url(self) -> str:
@@ -83,6 +89,7 @@ class Subject:
 
     async def take_away(self) -> None:
         """Stop the chosen store as a crash would, or run the hook."""
+        self.is_store_away = True
         if self.stores is not None:
             await asyncio.to_thread(self._store(self.stores).kill)
         else:
@@ -93,6 +100,12 @@ class Subject:
             await asyncio.to_thread(self._store(self.stores).start)
         else:
             await _shell(self.hooks.back)
+        self.is_store_away = False
+
+    async def leave_whole(self) -> None:
+        """Bring back what a run that was broken off has taken away from a deployment."""
+        if self.is_store_away and self.stores is None:
+            await self.bring_back()
 
     def _store(self, stores: local_stores.Stores) -> Server:
         return stores.postgres if self.taken == "postgres" else stores.valkey
@@ -182,8 +195,6 @@ def _answers(url: str) -> bool:
 
 
 async def _shell(command: str) -> None:
-    if not command:
-        raise CannotStart("This scenario takes a store away: say how with AWAY=... and BACK=...")
     process = await asyncio.create_subprocess_shell(command, stdin=subprocess.DEVNULL)
     if await process.wait():
         raise CannotStart(f"This hook has failed: {command}")

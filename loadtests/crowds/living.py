@@ -57,6 +57,8 @@ class Residents(Walker):
         person, token = self._person, self._access
         self.world.seen.add(person)
         seen = self.ask("read to edit", "GET", "/v1/users/me", person=person, token=token, is_first=True)
+        if not seen.etag:
+            return
         body = {"display_name": f"{people.display_name(person)} the {self.random.randrange(10**6)}th"}
         headers = {"If-Match": seen.etag}
         self.ask(

@@ -8,8 +8,8 @@ from loadtests.scenario import Crowd, Dataset, Phase, Scenario
 PEOPLE = 2_000
 THREADS = 1
 ARRIVALS = 24
-# The aim is 1.10 of a sign-in alone; here some guess, who cost as much and are refused.
-MOST_BESIDE_HASH = 1.15
+# The hash is the cost of a sign-in, not the service around it.
+MOST_BESIDE_HASH = 1.10
 QUIET = p(0.99, "read", "baseline")
 PHASES = (Phase("warm-up", 5), Phase("baseline", 10), Phase("storm", 16))
 

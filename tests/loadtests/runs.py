@@ -4,11 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.kit.environment import Addresses
 from tests.kit.programs import ROOT
+from tests.kit.services import Service
 
 GREEN, RED, VOID = 0, 1, 2
 
@@ -37,3 +40,14 @@ def run(scenario: str, reports: Path, *options: str, **settings: str) -> Ran:
     reports_written = sorted(reports.glob("*.json"))
     assert reports_written, said
     return Ran(done.returncode, said, json.loads(reports_written[-1].read_text(encoding="utf-8")))
+
+
+def against(replicas: Sequence[Service], stores: Addresses) -> tuple[list[str], dict[str, str]]:
+    """Give the options and the settings of a run against replicas that run already."""
+    options = [
+        word
+        for each in replicas
+        for option, url in (("--host", each.url), ("--metrics", each.management_url))
+        for word in (option, url)
+    ]
+    return options, {name: value for name, value in stores.environment().items() if name.startswith("SIGNET_")}

@@ -86,6 +86,14 @@ def test_a_run_is_void_whose_generator_could_not_keep_up(
     assert words in verdict.void[0]
 
 
+def test_a_run_is_void_that_lost_a_generator_on_the_way(evidence: MakeEvidence) -> None:
+    run = evidence()
+    assert judge(run).outcome is Outcome.GREEN
+    run.tally.add(5, ".cpu", "another", 30.0)
+
+    assert judge(run).void == ("the generator another was not heard of after second 5",)
+
+
 def test_tallies_of_several_generators_add_up(evidence: MakeEvidence) -> None:
     one, other = evidence().tally, evidence().tally
     one.add(3, "read", "200", 1.0)

@@ -11,7 +11,7 @@ from tests.kit.environment import Addresses
 from tests.kit.services import Service
 from tests.kit.unready import NOBODY_LISTENS, waiting_service
 
-SOON = 1.5
+SOON = 0.6
 
 
 async def test_ready_replicas_are_found_at_once(replicas: tuple[Service, Service]) -> None:

@@ -1,4 +1,4 @@
-"""A small run from beginning to end against replicas that run already: what it tells, reports, their comparison."""
+"""Small runs from beginning to end against replicas that run already: what they tell, write and end with."""
 
 import asyncio
 import subprocess
@@ -14,29 +14,42 @@ from loadtests.scenarios.warm_cache import EDITORS, READERS
 from tests.kit.environment import Addresses
 from tests.kit.programs import ROOT
 from tests.kit.services import Service, free_ports
-from tests.loadtests.runs import run
+from tests.loadtests.faults import IDLE_HOOKS
+from tests.loadtests.runs import RED, VOID, against, run
 
 
-async def test_a_run_writes_what_people_and_machines_read(
+async def test_a_run_ends_with_1_names_what_failed_and_writes_what_people_and_machines_read(
     replicas: tuple[Service, Service], stores: Addresses, tmp_path: Path
 ) -> None:
-    """Latencies of two seconds on a busy machine decide nothing, so only counts are looked at."""
-    ran = await asyncio.to_thread(run, "warm-cache", tmp_path, *shortly(replicas), **settings_of(stores))
+    """Its hooks take nothing away, so the one gate that asks whether there was an outage has to fail."""
+    scenario, gate = IDLE_HOOKS
+    where, settings = against(replicas, stores)
+    hooks = ("--away", f"touch {tmp_path / 'away'}", "--back", f"touch {tmp_path / 'back'}")
 
-    assert not [name for name in ran.failed if name.startswith("refused")], ran.said
+    ran = await asyncio.to_thread(run, scenario, tmp_path, "--length", "0.05", *hooks, *where, **settings)
+
+    assert (ran.exit_code, ran.failed) == (RED, {gate}), ran.said
+    assert f"FAILED  {gate}: 0, but may be at least 1" in ran.said
+    assert names(tmp_path) >= {"away", "back"}
     assert ran.told["replicas"] == 2
     assert "<svg" in written(tmp_path, "html").read_text(encoding="utf-8")
-    assert "| near share |" in written(tmp_path, "md").read_text(encoding="utf-8")
-    report = str(written(tmp_path, "json"))
-    compared = subprocess.run(
-        [sys.executable, "-m", "loadtests", "compare", report, report],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "| near share |" in compared.stdout
-    assert "| read | p50 |" in compared.stdout
+    assert f"| {gate} | 0 | at least 1 |" in written(tmp_path, "md").read_text(encoding="utf-8")
+    compared = compare(written(tmp_path, "json"))
+    assert f"| {gate} | 0 **failed** | 0 **failed** | = | at least 1 |" in compared
+    assert "| read | p50 |" in compared
+
+
+async def test_a_run_that_says_nothing_of_its_generator_is_void_and_ends_with_2(
+    replicas: tuple[Service, Service], stores: Addresses, tmp_path: Path
+) -> None:
+    """It is over before it has begun; gates that could not be read would have made it 1."""
+    where, settings = against(replicas, stores)
+
+    ran = await asyncio.to_thread(run, "revocation", tmp_path, "--length", "0.001", *where, **settings)
+
+    assert ran.exit_code == VOID, ran.said
+    assert ran.failed
+    assert "VOID    the generator told nothing of itself" in ran.said
 
 
 @pytest.mark.prove
@@ -44,8 +57,9 @@ async def test_a_master_tells_what_all_workers_do(
     replicas: tuple[Service, Service], stores: Addresses, tmp_path: Path
 ) -> None:
     (port,) = free_ports(1)
-    words = (*shortly(replicas), "--workers", "2", "--tell", str(port))
-    running = asyncio.ensure_future(asyncio.to_thread(run, "warm-cache", tmp_path, *words, **settings_of(stores)))
+    where, settings = against(replicas, stores)
+    words = ("--length", "0.06", *where, "--workers", "2", "--tell", str(port))
+    running = asyncio.ensure_future(asyncio.to_thread(run, "warm-cache", tmp_path, *words, **settings))
     readings = []
     async with httpx.AsyncClient() as client:
         while not running.done():
@@ -63,18 +77,14 @@ async def test_a_master_tells_what_all_workers_do(
     assert last.sum("signet_loadtest_verdict", verdict=ran.told["verdict"]) == 1
 
 
-def shortly(replicas: tuple[Service, Service]) -> list[str]:
-    """Ask these replicas, for two seconds."""
-    return ["--length", "0.06", *(f"--{name}={url}" for each in replicas for name, url in _addresses(each))]
+def compare(report: Path) -> str:
+    words = [sys.executable, "-m", "loadtests", "compare", str(report), str(report)]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
-def settings_of(stores: Addresses) -> dict[str, str]:
-    return {name: value for name, value in stores.environment().items() if name.startswith("SIGNET_")}
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
 
 
 def written(folder: Path, ending: str) -> Path:
     return next(folder.glob(f"*.{ending}"))
-
-
-def _addresses(service: Service) -> list[tuple[str, str]]:
-    return [("host", service.url), ("metrics", service.management_url)]
