@@ -184,8 +184,9 @@ class Lending:
         try:
             return await self._engine.raw_connection()
         except EmulatedDBAPIException as error:
-            # It knows nothing of such a connection's errors but their name; the driver's has the code.
-            raise error.driver_exception from error
+            refused = error.driver_exception
+        # The driver's own error has the code. Raised up there it would be its own cause's cause: a chain without end.
+        raise refused
 
     def _find_at_hand(self) -> PoolProxiedConnection | None:
         while self._at_hand:
