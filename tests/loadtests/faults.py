@@ -104,22 +104,22 @@ OUTAGE = (
     Fault("outage", "refused after three seconds", "slow_to_return", {}, _FROM_POSTGRES, 0.5),
 )
 POOL_PRESSURE = (
-    Fault("pool-pressure", "connections in pg_stat_activity", "hoarding", length=0.7),
-    Fault("pool-pressure", "waited in vain under pressure", "refusing_early", length=0.7),
-    Fault("pool-pressure", "waited in vain before and after", "borrowing_all", length=0.7),
-    Fault("pool-pressure", "waits for a connection over 0.5 s", "passed_over", length=0.7),
-    Fault("pool-pressure", "p99 until a refusal", "late_refusals", {"FAULT": "0.5"}, length=0.7),
-    Fault("pool-pressure", "uncached answers a second", settings={"SIGNET_DATABASE_POOL": "1"}, length=0.7),
-    refused("pool-pressure", "refused otherwise than 503 + Retry-After", _EDIT, 5, 0.7),
-    refused("pool-pressure", "refused reads", _READ, 50, 0.7),
+    Fault("pool-pressure", "connections in pg_stat_activity", "hoarding", length=1),
+    Fault("pool-pressure", "waited in vain under pressure", "refusing_early", length=1),
+    Fault("pool-pressure", "waited in vain before and after", "borrowing_all", length=1),
+    Fault("pool-pressure", "waits for a connection over 0.5 s", "passed_over", length=1),
+    Fault("pool-pressure", "p99 until a refusal", "late_refusals", {"FAULT": "0.5"}, length=1),
+    Fault("pool-pressure", "uncached answers a second", settings={"SIGNET_DATABASE_POOL": "1"}, length=1),
+    refused("pool-pressure", "refused otherwise than 503 + Retry-After", _EDIT, 5, 1),
+    refused("pool-pressure", "refused reads", _READ, 50, 1),
     Fault(
         "pool-pressure",
         "p99 of cached reads beside baseline",
         "answering",
         wrong(_READ, 20, after=620, delay=0.1),
-        length=0.7,
+        length=1,
     ),
-    Fault("pool-pressure", "refused after two seconds", "exhausted", {"FAULT": "9"}, length=0.7),
+    Fault("pool-pressure", "refused after two seconds", "exhausted", {"FAULT": "9"}, length=1),
 )
 REFRESH_WAVE = (
     refused("refresh-wave", "refused refreshes", _REFRESH, 20, 0.8),
