@@ -21,26 +21,30 @@ class Charging:
     counting: Counting
     metrics: LimitMetrics
 
-    async def charge_sign_in(self, address: str) -> list[Charge]:
-        """Count an attempt to sign in from an address."""
-        return await self._charge(self.policies.sign_in_address, subscriber(address))
+    async def charge_sign_in(self, address: str, email_key: str) -> list[Charge]:
+        """Count an attempt to sign in from an address, on an account, known or not: one journey for both."""
+        return await self._charge(self._from(address), (self.policies.sign_in_account, email_key), failed=email_key)
+
+    async def charge_address(self, address: str) -> list[Charge]:
+        """Count an attempt to sign in from an address, where it is not known yet as what it counts on the account."""
+        return await self._charge(self._from(address))
 
     async def charge_account(self, email_key: str, device: UUID | None) -> list[Charge]:
-        """Count an attempt on an account, known or not. A known device is counted apart and not delayed by others."""
+        """Count an attempt on an account. A known device is counted apart and not delayed by others."""
         if device is not None:
             # NUL is in no address that anybody can send: nobody else is counted where a device is.
-            return await self._charge(self.policies.sign_in_account, f"{email_key}\0{device.hex}")
-        return await self._charge(self.policies.sign_in_account, email_key, failed=email_key)
+            return await self._charge((self.policies.sign_in_account, f"{email_key}\0{device.hex}"))
+        return await self._charge((self.policies.sign_in_account, email_key), failed=email_key)
 
     async def charge_registration(self, address: str) -> None:
-        await self._charge(self.policies.registration, subscriber(address))
+        await self._charge((self.policies.registration, subscriber(address)))
 
     async def charge_refresh(self, session_id: UUID) -> None:
-        await self._charge(self.policies.refresh, session_id.hex)
+        await self._charge((self.policies.refresh, session_id.hex))
 
     async def charge_caller(self, caller: str) -> None:
         """Count whatever has no policy of its own, by user or else by address."""
-        await self._charge(self.policies.caller, caller)
+        await self._charge((self.policies.caller, caller))
 
     async def welcome(self, email_key: str, charges: list[Charge]) -> bool:
         """Give back what a right password was charged, and forget the wrong ones; tells whether those were too many."""
@@ -55,18 +59,23 @@ class Charging:
         if self.is_on and device is None:
             await self.counting.fail(email_key)
 
-    async def _charge(self, policy: Policy, who: str, failed: str | None = None) -> list[Charge]:
+    def _from(self, address: str) -> tuple[Policy, str]:
+        return self.policies.sign_in_address, subscriber(address)
+
+    async def _charge(self, *asked: tuple[Policy, str], failed: str | None = None) -> list[Charge]:
         if not self.is_on:
             return []
-        charge, retry_ms = await self.counting.take(policy, who, failed)
-        self.metrics.charged.labels("redis" if charge.is_shared else "share").inc()
-        if retry_ms < 0:
+        taken = await self.counting.take(*asked, failed=failed)
+        counted = len(taken.charges)
+        self.metrics.charged.labels("redis" if taken.is_shared else "share").inc(counted + (taken.late_ms != 0))
+        if taken.late_ms < 0:
             self.metrics.refused.labels("lockout").inc()
-            raise account_delayed(self.counting.lockout, -retry_ms / 1000)
-        if retry_ms > 0:
+            raise account_delayed(self.counting.lockout, -taken.late_ms / 1000)
+        if taken.late_ms > 0:
+            policy, _ = asked[counted]
             self.metrics.refused.labels(policy.name).inc()
-            raise rate_limited(policy, retry_ms)
-        return [charge]
+            raise rate_limited(policy, taken.late_ms)
+        return taken.charges
 
 
 def subscriber(address: str) -> str:

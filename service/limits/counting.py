@@ -22,6 +22,18 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True)
+class Taken:
+    """What was counted, and after how many milliseconds the request behind that may pass: 0 if there is none.
+
+    Less than 0 are the milliseconds that wrong passwords delay it. `is_shared` tells whether Redis said so.
+    """
+
+    charges: list[Charge]
+    late_ms: float
+    is_shared: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Counting:
     """Counts under keys that are MACs: nobody reads addresses out of Redis."""
 
@@ -31,33 +43,29 @@ class Counting:
     shares: int
     lockout: Lockout
 
-    async def take(self, policy: Policy, who: str, failed: str | None = None) -> tuple[Charge, float]:
-        """Count one request; gives the charge, and after how many milliseconds it may pass (0: now).
+    async def take(self, *asked: tuple[Policy, str], failed: str | None = None) -> Taken:
+        """Count requests, each a policy and who it is counted for, one after the other until one has to wait.
 
-        Wrong passwords `failed` an account before: while they delay it nothing is counted, and the milliseconds left
-        are given below 0.
+        While wrong passwords `failed` an account before, they delay the last of them.
         A Redis that is back may have forgotten everything: as long as a limit reaches back to its absence, this
         process keeps to its share beside it, so that no more than the limit passes a second time.
         """
-        key, share = self._key(policy.name, who), policy.share(self.shares)
+        charges = [self._charge(policy, who) for policy, who in asked]
         failures = self._key(_LOCKOUT, failed) if failed else None
-        was_away = self.local.remembers(policy)
-        here = Charge(key, policy, is_shared=False, is_local=True)
-        if was_away and (late := self.local.take(key, share)) > 0:
-            return here, late
+        for number, charge in enumerate(charges):
+            if charge.is_local and (late_ms := self._take_here(charge)) > 0:
+                return Taken(charges[:number], late_ms, is_shared=False)
+        requests = [(charge.key, charge.policy.emission_ms, charge.policy.limit) for charge in charges]
         try:
-            late = await self.redis.take(key, policy.emission_ms, policy.limit, failures)
+            counted, late_ms = await self.redis.take(*requests, failures=failures)
         except RedisAway as error:
             if isinstance(error, RedisGivenUp):
                 self.local.note_away()
-            if failures and (delay := self.local.delay(failures)) > 0:
-                if was_away:
-                    self.local.give_back(key, share)
-                return here, -delay * 1000
-            return here, 0.0 if was_away else self.local.take(key, share)
-        if was_away and late:
-            self.local.give_back(key, share)
-        return Charge(key, policy, is_shared=True, is_local=was_away), late
+            return self._take_without_redis(charges, failures)
+        for charge in charges[counted:]:
+            self._give_back_here(charge)
+        shared = [Charge(each.key, each.policy, is_shared=True, is_local=each.is_local) for each in charges[:counted]]
+        return Taken(shared, late_ms, is_shared=True)
 
     async def welcome(self, email_key: str, charges: list[Charge]) -> bool:
         """Give back what a good sign-in was charged, and forget the wrong passwords of the account.
@@ -68,8 +76,7 @@ class Counting:
         was_delayed = self.local.delay(failures) > 0
         self.local.clear(failures)
         for charge in charges:
-            if charge.is_local:
-                self.local.give_back(charge.key, charge.policy.share(self.shares))
+            self._give_back_here(charge)
         try:
             shared = [(charge.key, charge.policy.emission_ms) for charge in charges if charge.is_shared]
             return await self.redis.welcome(failures, shared) > 0
@@ -85,6 +92,29 @@ class Counting:
             await self.redis.fail(key, delays_ms, round(self.lockout.kept * 1000))
         except RedisAway:
             return
+
+    def _take_without_redis(self, charges: list[Charge], failures: str | None) -> Taken:
+        """Count here what has not been counted here already."""
+        for number, charge in enumerate(charges):
+            is_last = number == len(charges) - 1
+            if is_last and failures and (delay := self.local.delay(failures)) > 0:
+                self._give_back_here(charge)
+                return Taken(charges[:number], -delay * 1000, is_shared=False)
+            if not charge.is_local and (late_ms := self._take_here(charge)) > 0:
+                return Taken(charges[:number], late_ms, is_shared=False)
+        here = [Charge(each.key, each.policy, is_shared=False, is_local=True) for each in charges]
+        return Taken(here, 0.0, is_shared=False)
+
+    def _charge(self, policy: Policy, who: str) -> Charge:
+        """Prepare a charge; it is one here from the start if Redis may have forgotten others."""
+        return Charge(self._key(policy.name, who), policy, is_shared=False, is_local=self.local.remembers(policy))
+
+    def _take_here(self, charge: Charge) -> float:
+        return self.local.take(charge.key, charge.policy.share(self.shares))
+
+    def _give_back_here(self, charge: Charge) -> None:
+        if charge.is_local:
+            self.local.give_back(charge.key, charge.policy.share(self.shares))
 
     def _key(self, name: str, who: str) -> str:
         mac = self.secrets.digest(b"limit", name.encode(), who.encode("utf-8", "surrogatepass"))

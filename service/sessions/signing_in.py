@@ -12,6 +12,7 @@ from service.changes.announcing import Announce
 from service.changes.messages import session_over
 from service.errors import Overloaded
 from service.limits.charging import Charging
+from service.limits.counting import Charge
 from service.limits.problems import AccountDelayed, RateLimited
 from service.security.password_schemes import find_scheme
 from service.security.passwords import Passwords
@@ -77,10 +78,7 @@ class SigningIn:
 
     async def _sign_in(self, asked: NewSession, address: str) -> TokenPair:
         key = _lookup_key(asked.email)
-        charges = await self.charging.charge_sign_in(address)
-        seen = await self.database.read(users.find_credentials, key)
-        device = await self._find_known_device(asked.known_device, seen)
-        charges += await self.charging.charge_account(key, device)
+        seen, device, charges = await self._charge(key, asked.known_device, address)
         stored = seen.password_hash if seen else None
         is_right = await self.passwords.is_right(stored, asked.password, key, address)
         if seen is None or not is_right:
@@ -95,13 +93,23 @@ class SigningIn:
         await self._rehash_if_outdated(seen, asked.password, address)
         return self.pairs.issue(signing)
 
-    async def _find_known_device(self, raw_token: str | None, seen: Credentials | None) -> UUID | None:
-        """Find the session of this account that a refresh token belonged to, however long ago; its MAC proves it."""
-        presented = find_genuine(self.pairs.secrets, raw_token) if raw_token else None
+    async def _charge(
+        self, key: str, known_device: str | None, address: str
+    ) -> tuple[Credentials | None, UUID | None, list[Charge]]:
+        """Count the attempt and read what the account has; gives also the known device that it comes from."""
+        presented = find_genuine(self.pairs.secrets, known_device) if known_device else None
         if presented is None:
-            return None
-        owner = await self.database.read(sessions.find_owner, presented.session_id)
-        return presented.session_id if seen is not None and owner == seen.user_id else None
+            charges = await self.charging.charge_sign_in(address, key)
+            return await self.database.read(users.find_credentials, key), None, charges
+        charges = await self.charging.charge_address(address)
+        seen = await self.database.read(users.find_credentials, key)
+        device = await self._find_known_device(presented.session_id, seen)
+        return seen, device, charges + await self.charging.charge_account(key, device)
+
+    async def _find_known_device(self, session_id: UUID, seen: Credentials | None) -> UUID | None:
+        """Tell whether a refresh token belonged to this account, however long ago; its MAC proves it is one of ours."""
+        owner = await self.database.read(sessions.find_owner, session_id)
+        return session_id if seen is not None and owner == seen.user_id else None
 
     async def _open(self, seen: Credentials, device: str | None, address: str) -> Signing:
         new = sessions.NewSession(uuid7(), seen.user_id, seen.password_version, device, address or None)

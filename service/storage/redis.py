@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from time import perf_counter
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import redis.asyncio as redis
@@ -25,6 +25,8 @@ from service.telemetry.store_metrics import RedisMetrics
 from service.telemetry.traces import span
 
 Answer = TypeVar("Answer")
+# What is counted under a key: its emission interval in milliseconds, and how many may come at once.
+Request = tuple[str, float, int]
 _FAILURES_THAT_OPEN = 5
 _OPEN_SECONDS = 1.0
 _CONNECTIONS = 32
@@ -94,12 +96,16 @@ class Redis:
     async def set(self, key: str, value: bytes, ttl_ms: int) -> None:
         await self._ask("SET", lambda: self._client.set(key, value, px=ttl_ms))
 
-    async def take(self, key: str, emission_ms: float, burst: int, failures: str | None = None) -> float:
-        """Count one request by GCRA; gives 0 when it may pass, else after how many milliseconds it may.
+    async def take(self, *asked: Request, failures: str | None = None) -> tuple[int, float]:
+        """Count requests by GCRA, one after the other, until one has to wait.
 
-        Below 0, the failures under that key still delay for so many milliseconds, and nothing was counted.
+        Gives how many were counted, and 0 when it was all of them, else after how many milliseconds the next one may
+        pass. Below 0, the failures under that key still delay the last one for so many.
         """
-        return float(await self._run(self._take, [key, failures] if failures else [key], emission_ms, burst))
+        keys = [key for key, _, _ in asked]
+        rules = [rule for _, emission_ms, burst in asked for rule in (emission_ms, burst)]
+        counted, late_ms = await self._run(self._take, [*keys, failures] if failures else keys, *rules)
+        return counted, float(late_ms)
 
     async def welcome(self, failures: str, charged: Sequence[tuple[str, float]]) -> float:
         """Forget failures, and give back requests: each a key and its emission interval in milliseconds.
@@ -135,9 +141,8 @@ class Redis:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def _run(self, script: AsyncScript, keys: list[str], *arguments: float) -> bytes:
-        answer: bytes = await self._ask("EVALSHA", lambda: script(keys=keys, args=list(arguments)))
-        return answer
+    async def _run(self, script: AsyncScript, keys: list[str], *arguments: float) -> Any:  # noqa: ANN401 - as it answers
+        return await self._ask("EVALSHA", lambda: script(keys=keys, args=list(arguments)))
 
     async def _ask(self, name: str, command: Callable[[], Awaitable[Answer]]) -> Answer:
         facts.current().redis_commands += 1

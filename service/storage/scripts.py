@@ -1,21 +1,24 @@
 """What Redis runs by itself, so that no two replicas can read, decide and write past each other. Times are its own."""
 
-# GCRA: the key holds the theoretical arrival time of the next request, in milliseconds. One request moves it by the
-# emission interval; it may run ahead of now by `burst` intervals. Answers 0, or the milliseconds to wait; less than 0
-# are the milliseconds that failures under the second key, where one is given, still delay: nothing is counted then.
+# GCRA: a key holds the theoretical arrival time of the next request, in milliseconds. One request moves it by the
+# emission interval; it may run ahead of now by `burst` intervals. Requests are counted one after the other until one
+# has to wait. Answers how many were counted, and 0, or the milliseconds that the next one has to wait; less than 0 are
+# those that failures under a key behind the others still delay the last request: it is not counted then.
 TAKE = """
-local emission, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
-if KEYS[2] then
-local delay = tonumber(redis.call('HGET', KEYS[2], 'until') or 0) - now
-if delay > 0 then return string.format('%.3f', -delay) end end
-local arrival = math.max(tonumber(redis.call('GET', KEYS[1]) or now), now)
+local asked = #ARGV / 2
+for i = 1, asked do
+local emission, burst = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+if i == asked and KEYS[i + 1] then
+local delay = tonumber(redis.call('HGET', KEYS[i + 1], 'until') or 0) - now
+if delay > 0 then return {i - 1, string.format('%.3f', -delay)} end end
+local arrival = math.max(tonumber(redis.call('GET', KEYS[i]) or now), now)
 local late = arrival + emission * (1 - burst) - now
-if late > 0 then return string.format('%.3f', late) end
+if late > 0 then return {i - 1, string.format('%.3f', late)} end
 arrival = arrival + emission
-redis.call('SET', KEYS[1], string.format('%.3f', arrival), 'PX', math.ceil(arrival - now))
-return '0'
+redis.call('SET', KEYS[i], string.format('%.3f', arrival), 'PX', math.ceil(arrival - now)) end
+return {asked, '0'}
 """
 
 # Each key but the first is moved back by its own emission interval; the first, which holds failures, is forgotten.

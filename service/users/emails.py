@@ -1,11 +1,15 @@
 """Email addresses: what is one, and the key by which two of them are the same."""
 
+import re
 import unicodedata
 
 import idna
 
 _LONGEST, _LONGEST_LOCAL = 254, 64
 _LOCAL_SIGNS = frozenset("!#$%&'*+-/=?^_`{|}~.")
+# What nearly everybody has: letters, digits and signs of ASCII, labels that need no translation (RFC 5322, RFC 5890).
+_ATOM, _LABEL = r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]+", r"(?!..--)[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
+_PLAIN = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@(?:{_LABEL}\.)+(?!\d+\Z){_LABEL}", re.ASCII)
 _ASCII_LOWER = str.maketrans({chr(upper): chr(upper + 32) for upper in range(ord("A"), ord("Z") + 1)})
 # Letters, marks, numbers, and nothing that is invisible, reorders text or controls a terminal.
 _REFUSED_CATEGORIES = ("C", "Z")
@@ -35,14 +39,10 @@ def email_key(email: str) -> str:
 
     No folding of +tags or dots: only the receiving server knows what they mean. Raises NotAnEmail.
     """
-    text = unicodedata.normalize("NFC", email)
-    local, at, domain = text.rpartition("@")
-    # UTS 46 drops some of these from a domain without a word: two addresses would look different and be the same.
-    if any(is_hidden(character) for character in text):
-        raise NotAnEmail(email)
-    if not at or len(text.encode("utf-8", "surrogatepass")) > _LONGEST or not is_local_part(local):
-        raise NotAnEmail(email)
-    return f"{local.translate(_ASCII_LOWER)}@{_domain_key(domain)}"
+    plain = _PLAIN.fullmatch(email)
+    if plain is not None and len(email) <= _LONGEST and len(plain[1]) <= _LONGEST_LOCAL:
+        return email.lower()
+    return _international_key(email)
 
 
 def is_local_part(local: str) -> bool:
@@ -59,6 +59,17 @@ def is_hidden(character: str) -> bool:
 
 def _is_local_character(character: str) -> bool:
     return not character.isascii() or character.isalnum() or character in _LOCAL_SIGNS
+
+
+def _international_key(email: str) -> str:
+    text = unicodedata.normalize("NFC", email)
+    local, at, domain = text.rpartition("@")
+    # UTS 46 drops some of these from a domain without a word: two addresses would look different and be the same.
+    if any(is_hidden(character) for character in text):
+        raise NotAnEmail(email)
+    if not at or len(text.encode("utf-8", "surrogatepass")) > _LONGEST or not is_local_part(local):
+        raise NotAnEmail(email)
+    return f"{local.translate(_ASCII_LOWER)}@{_domain_key(domain)}"
 
 
 def _domain_key(domain: str) -> str:

@@ -115,13 +115,7 @@ def parse_json(raw: bytes) -> object:
     """Parse JSON that has one meaning: UTF-8, no key twice, no NaN, bounded numbers (RFC 8259, RFC 7493)."""
     try:
         text = raw.decode("utf-8")
-        return json.loads(
-            text,
-            object_pairs_hook=_unique,
-            parse_constant=_refuse_constant,
-            parse_int=_bounded_int,
-            parse_float=_bounded_float,
-        )
+        return _STRICT.decode(text)
     except UnicodeDecodeError:
         raise BodyMalformed("The body is not UTF-8.") from None
     except json.JSONDecodeError as error:
@@ -151,3 +145,11 @@ def _bounded_float(digits: str) -> float:
     if len(digits) > _LONGEST_NUMBER:
         raise BodyMalformed("The body has a number that is too long.")
     return float(digits)
+
+
+_STRICT = json.JSONDecoder(
+    object_pairs_hook=_unique,
+    parse_constant=_refuse_constant,
+    parse_int=_bounded_int,
+    parse_float=_bounded_float,
+)

@@ -11,7 +11,7 @@ from hypothesis import settings as rules
 from hypothesis import strategies as st
 from redis.crc import key_slot
 
-from service.limits.counting import Counting
+from service.limits.counting import Counting, Taken
 from service.limits.local_counts import LocalCounts
 from service.limits.policies import Lockout, Policy
 from service.security.secrets import Secrets
@@ -123,7 +123,7 @@ def test_redis_and_memory_let_the_same_requests_pass(stores: Addresses, limit: i
             for step in script:
                 if step == "take":
                     here = counts.take("played", policy)
-                    there = await redis.take("played", policy.emission_ms, policy.limit)
+                    _, there = await redis.take(("played", policy.emission_ms, policy.limit))
                     seen.append((here == 0, there == 0))
                 else:
                     counts.give_back("played", policy)
@@ -137,7 +137,7 @@ def test_redis_and_memory_let_the_same_requests_pass(stores: Addresses, limit: i
 @pytest.mark.parametrize("limit", [1, 7, 600])
 async def test_redis_tells_how_long_to_wait_and_lets_pass_then(stores: Addresses, limit: int) -> None:
     async with redis_of(settings_of(stores)) as redis:
-        waits = [await redis.take("told", HOUR * 1000, limit) for _ in range(limit + 1)]
+        waits = [(await redis.take(("told", HOUR * 1000, limit)))[1] for _ in range(limit + 1)]
 
     assert waits[:-1] == [0.0] * limit
     # What refilled since the first request is all that is missing.
@@ -146,14 +146,16 @@ async def test_redis_tells_how_long_to_wait_and_lets_pass_then(stores: Addresses
 
 async def test_what_refills_in_redis_passes_when_it_was_told_to(stores: Addresses) -> None:
     async with redis_of(settings_of(stores)) as redis:
-        assert await redis.take("soon", 300.0, 1) == 0
-        told = await redis.take("soon", 300.0, 1)
+        request = ("soon", 300.0, 1)
+        assert await redis.take(request) == (1, 0)
+        counted, told = await redis.take(request)
 
         async def passes() -> bool:
-            return await redis.take("soon", 300.0, 1) == 0
+            return await redis.take(request) == (1, 0)
 
         waited = await eventually(passes, within=told / 1000 + 1)
 
+    assert counted == 0
     assert 0 < told <= 300
     # Asking took some time too; a wait that is skipped would end at once.
     assert waited > told / 1000 - 0.05
@@ -161,8 +163,8 @@ async def test_what_refills_in_redis_passes_when_it_was_told_to(stores: Addresse
 
 async def test_what_redis_counts_it_forgets_once_it_is_refilled(stores: Addresses) -> None:
     async with redis_of(settings_of(stores)) as redis:
-        await redis.take("kept", HOUR * 1000, 5)
-        await redis.take("kept", HOUR * 1000, 5)
+        await redis.take(("kept", HOUR * 1000, 5))
+        await redis.take(("kept", HOUR * 1000, 5))
         left_ms = await redis._client.pttl("kept")
         await redis.welcome("nobody", [("kept", HOUR * 1000)])
         await redis.welcome("nobody", [("kept", HOUR * 1000)])
@@ -175,26 +177,83 @@ async def test_a_charge_is_given_back_where_it_was_counted(stores: Addresses) ->
     policy = Policy("any", 4, 4 * HOUR)
     local = LocalCounts()
     async with counting_of(stores, local) as counting, counting_of(stores, local, NOWHERE) as alone:
-        shared = [await counting.take(policy, "an office") for _ in range(4)]
-        assert [retry for _, retry in [await alone.take(policy, "an office") for _ in range(2)]] == [0.0, 0.0]
-        await counting.welcome("ada@example.com", [charge for charge, _ in shared])
+        office = (policy, "an office")
+        shared = [await counting.take(office) for _ in range(4)]
+        assert [(await alone.take(office)).late_ms for _ in range(2)] == [0.0, 0.0]
+        await counting.welcome("ada@example.com", [charge for taken in shared for charge in taken.charges])
 
         # Two were charged in memory, where Redis was away; what Redis had counted takes nothing off them.
-        assert [retry > 0 for _, retry in [await alone.take(policy, "an office") for _ in range(3)]] == [
-            False,
-            False,
-            True,
-        ]
-        assert [retry > 0 for _, retry in [await counting.take(policy, "an office") for _ in range(5)]] == [
-            *[False] * 4,
-            True,
-        ]
+        assert [(await alone.take(office)).late_ms > 0 for _ in range(3)] == [False, False, True]
+        assert [(await counting.take(office)).late_ms > 0 for _ in range(5)] == [*[False] * 4, True]
+
+
+@dataclass
+class SignIns:
+    """Attempts to sign in as the service counts them: by address and by account, in one journey."""
+
+    counting: Counting
+    addresses: Policy = field(default_factory=lambda: Policy("sign-in-address", 3, 3 * HOUR))
+    accounts: Policy = field(default_factory=lambda: Policy("sign-in-account", 2, 2 * HOUR))
+
+    async def attempt(self, address: str, account: str) -> Taken:
+        return await self.counting.take((self.addresses, address), (self.accounts, account), failed=account)
+
+
+@pytest.mark.parametrize("redis_url", [None, NOWHERE], ids=["in Redis", "without it"])
+async def test_of_two_counted_at_once_the_first_stays_counted_where_the_second_has_to_wait(
+    stores: Addresses, redis_url: str | None
+) -> None:
+    async with counting_of(stores, LocalCounts(), redis_url) as counting:
+        sign_ins, who = SignIns(counting), redis_url or "here"
+        ada = [await sign_ins.attempt(who, f"ada@{who}") for _ in range(4)]
+        eve = await sign_ins.attempt(f"{who}, too", f"ada@{who}")
+
+    # Twice on the account, the third time no more; the fourth time not even from the address.
+    assert [len(taken.charges) for taken in ada] == [2, 2, 1, 0]
+    assert [taken.late_ms > 0 for taken in ada] == [False, False, True, True]
+    assert [taken.is_shared for taken in ada] == [redis_url is None] * 4
+    assert (len(eve.charges), eve.late_ms > 0) == (1, True)
+
+
+@pytest.mark.parametrize("redis_url", [None, NOWHERE], ids=["in Redis", "without it"])
+async def test_an_account_that_waits_for_wrong_passwords_is_not_counted_but_the_address_is(
+    stores: Addresses, redis_url: str | None
+) -> None:
+    async with counting_of(stores, LocalCounts(), redis_url) as counting:
+        sign_ins, who = SignIns(counting), f"waiting {redis_url}"
+        for _ in range(6):
+            await counting.fail(who)
+        delayed = [await sign_ins.attempt(who, who) for _ in range(4)]
+        await counting.welcome(who, [])
+        others = [await sign_ins.attempt(f"{who}, elsewhere", who) for _ in range(3)]
+
+    assert [len(taken.charges) for taken in delayed] == [1, 1, 1, 0]
+    assert [taken.late_ms < 0 for taken in delayed] == [True, True, True, False]
+    assert [taken.late_ms > 0 for taken in others] == [False, False, True]
+
+
+async def test_after_redis_was_away_two_counted_at_once_are_counted_here_too_and_given_back(stores: Addresses) -> None:
+    local = LocalCounts()
+    async with counting_of(stores, local) as counting:
+        local.note_away()
+        sign_ins = SignIns(counting)
+        taken = [await sign_ins.attempt("back", "ada@back") for _ in range(3)]
+        for each in taken[:2]:
+            await counting.welcome("ada@back", each.charges)
+        again = [await sign_ins.attempt("back", "ada@back") for _ in range(3)]
+
+    assert [len(each.charges) for each in taken] == [2, 2, 1]
+    assert all(charge.is_shared and charge.is_local for each in taken[:2] for charge in each.charges)
+    # From the address one was not given back: it was not welcome.
+    assert [len(each.charges) for each in again] == [2, 2, 0]
 
 
 async def test_keys_are_macs_and_differ_by_policy(stores: Addresses) -> None:
     async with counting_of(stores, LocalCounts()) as counting:
         charges = [
-            (await counting.take(Policy(name, 4, HOUR), "ada@example.com"))[0] for name in ("sign-in-account", "caller")
+            charge
+            for name in ("sign-in-account", "caller")
+            for charge in (await counting.take((Policy(name, 4, HOUR), "ada@example.com"))).charges
         ]
 
     assert len({charge.key for charge in charges}) == 2
@@ -234,8 +293,8 @@ def test_wrong_passwords_in_memory_delay_longer_each_time_wear_off_and_are_forgo
 
 async def delay_of(counting: Counting) -> float:
     """Ask for how many seconds the account still waits; what may pass is one request more of plenty."""
-    _, milliseconds = await counting.take(Policy("plenty", 1000, HOUR), "ada@example.com", "ada@example.com")
-    return -milliseconds / 1000
+    taken = await counting.take((Policy("plenty", 1000, HOUR), "ada@example.com"), failed="ada@example.com")
+    return -taken.late_ms / 1000
 
 
 async def test_wrong_passwords_in_redis_delay_longer_each_time(stores: Addresses) -> None:
@@ -270,9 +329,9 @@ async def test_an_account_that_waits_is_not_counted_in_memory_either(stores: Add
         local.note_away()
         for _ in range(5):
             await alone.fail(who)
-        delayed = [(await alone.take(policy, who, who))[1] for _ in range(4)]
+        delayed = [(await alone.take((policy, who), failed=who)).late_ms for _ in range(4)]
         await alone.welcome(who, [])
-        counted = [(await alone.take(policy, who, who))[1] for _ in range(3)]
+        counted = [(await alone.take((policy, who), failed=who)).late_ms for _ in range(3)]
 
     assert all(milliseconds < 0 for milliseconds in delayed)
     assert [milliseconds > 0 for milliseconds in counted] == [False, False, True]

@@ -1,7 +1,13 @@
 """What is an email address, when two of them are the same, and that what was typed is kept."""
 
-import pytest
+from collections.abc import Callable
 
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from service.users import emails
+from service.users.emails import NotAnEmail, email_key
 from tests.kit.accounts import refused_fields
 from tests.kit.people import PASSWORD, Person, problem
 from tests.kit.services import Service
@@ -132,3 +138,25 @@ async def test_what_nobody_sees_is_refused_wherever_it_hides(service: Service, c
 
 async def register(service: Service, email: str) -> int:
     return (await service.post("/v1/users", json={"email": email, "password": PASSWORD})).status_code
+
+
+# Mostly addresses, and what is nearly one: whatever a short way might take for plain.
+atoms = st.text("aZ09!#$%&'*+-/=?^_`{|}~. \x7f\u00e9", max_size=66)
+labels = st.text("aZ09-_.\u00e9", max_size=65) | st.sampled_from(["xn--bcher-kva", "ab--c", "a-", "-a", "1", "com"])
+
+
+@given(local=atoms, domain=st.lists(labels, max_size=6).map(".".join))
+@example(local="ada", domain="example.com\n")
+@example(local="ada", domain="example.c\u0130")
+@example(local="ada", domain="1.2.3.4")
+@example(local="a" * 64, domain="b" * 63 + ".example")
+@example(local="a" * 64, domain=".".join(["b" * 63] * 3))
+def test_the_short_way_for_plain_addresses_comes_to_what_the_long_one_does(local: str, domain: str) -> None:
+    assert key_or_none(email_key, f"{local}@{domain}") == key_or_none(emails._international_key, f"{local}@{domain}")
+
+
+def key_or_none(make: Callable[[str], str], email: str) -> str | None:
+    try:
+        return make(email)
+    except NotAnEmail:
+        return None
