@@ -59,30 +59,39 @@ class Costs:
     worker_megabytes: float = 0.0
 
     def micros(self, name: str) -> float:
-        return next(subject.median for subject in self.subjects if subject.name == name)
+        return self._find(name).median
+
+    @property
+    def hashing(self) -> list[float]:
+        """What the Argon2 verify in a sign-in cost: in the same seconds, of the same process."""
+        return self._find(SIGN_IN).micros_beside
+
+    def _find(self, name: str) -> Subject:
+        return next(subject for subject in self.subjects if subject.name == name)
 
     @property
     def promises(self) -> list[Promise]:
         bare, me = self.micros(BARE), self.micros(ME)
-        verified = median(self.verifications)
         return [
             Promise(f"{ME} ÷ bare FastAPI", me / bare, 0.70),
             Promise(f"{VERIFY} ÷ bare FastAPI", self.micros(VERIFY) / bare, 0.70),
             Promise(f"tutorial ÷ {ME}", self.micros(TUTORIAL) / me, 20, is_floor=True),
             Promise(f"fastapi-users ÷ {ME}", self.micros(FASTAPI_USERS) / me, 10, is_floor=True),
             Promise(f"{REFRESH} ÷ bare FastAPI", self.micros(REFRESH) / bare, 8),
-            Promise(f"{SIGN_IN} ÷ its Argon2 verify", self.micros(SIGN_IN) / verified, 1.10),
+            Promise(f"{SIGN_IN} ÷ the Argon2 verify in it", self.micros(SIGN_IN) / median(self.hashing), 1.10),
             Promise("memory of the worker after this load, MB", self.worker_megabytes, 120),
         ]
 
     def __str__(self) -> str:
-        bare, verified = self.micros(BARE), median(self.verifications)
+        bare = self.micros(BARE)
         rows = [
             f"| {subject.name} | {subject.median:.0f} | {subject.spread} | {subject.median / bare:.2f} |"
             for subject in self.subjects
         ]
-        spread = f"{min(self.verifications):.0f}..{max(self.verifications):.0f}"
-        rows.append(f"| one Argon2id verify, as shipped | {verified:.0f} | {spread} | {verified / bare:.1f} |")
+        checks = {"the Argon2id verify in it": self.hashing, "one in a process of its own": self.verifications}
+        for check, micros in checks.items():
+            spread = f"{min(micros):.0f}..{max(micros):.0f}"
+            rows.append(f"| {check} | {median(micros):.0f} | {spread} | {median(micros) / bare:.2f} |")
         head = ["| | µs | spread | bare FastAPI = 1 |", "|---|--:|--:|--:|"]
         kept = ["| promise | figure | limit | |", "|---|--:|--:|---|", *map(str, self.promises)]
         return "\n".join([*head, *rows, "", *kept])
@@ -109,7 +118,7 @@ async def compare(stores: Addresses, folder: Path) -> Costs:
 
 
 def verify_micros() -> float:
-    """CPU of one verification with the parameters and the memory as shipped, on the server's core."""
+    """CPU of one verification with the parameters and the memory as shipped, alone on the server's core."""
     parameters = [str(Settings.model_fields[name].default) for name in ("argon2_iterations", "argon2_memory_kib")]
     done = subprocess.run(
         [sys.executable, "-m", "loadtests.hashing", *parameters],
