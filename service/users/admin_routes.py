@@ -28,6 +28,7 @@ router = APIRouter(prefix="/v1/users", tags=["users (admin)"], route_class=Stric
 
 NOT_ADMIN = (TokenMissing, TokenInvalid, Forbidden, RateLimited)
 NOT_THERE = (UserNotFound, NotFound)
+NO_REASON = Suspension()
 USER_AFTER = says("The user after the change.", "ETag", "Cache-Control")
 
 
@@ -126,7 +127,7 @@ async def close_user(request: Request, user_id: UUID, caller: Admin, if_match: I
     response_model=User,
     responses={200: USER_AFTER, **refusals(*NOT_ADMIN, *NOT_THERE, UserClosed, LastAdmin, has_body=True)},
 )
-async def suspend_user(request: Request, user_id: UUID, body: Suspension, caller: Admin) -> Response:
+async def suspend_user(request: Request, user_id: UUID, caller: Admin, body: Suspension = NO_REASON) -> Response:
     """Suspend a user.
 
     Every session ends and signing in is refused until an admin reinstates the user. Suspending twice is harmless. The

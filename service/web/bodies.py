@@ -53,10 +53,11 @@ class StrictRoute(APIRoute):
         if self.body_field is None:
             return handle
         wanted = FORM_TYPE if isinstance(self.body_field.field_info, Form) else JSON_TYPE
+        may_be_missing = not self.body_field.field_info.is_required()
 
         async def handle_checked(request: Request) -> Response:
             checked = StrictRequest(request.scope, request.receive)
-            await checked.check(wanted)
+            await checked.check(wanted, may_be_missing=may_be_missing)
             return await handle(checked)
 
         return handle_checked
@@ -65,9 +66,11 @@ class StrictRoute(APIRoute):
 class StrictRequest(Request):
     """A request that reads no more than it may, and refuses JSON that two parsers would read differently."""
 
-    async def check(self, wanted: str) -> None:
+    async def check(self, wanted: str, *, may_be_missing: bool = False) -> None:
         """Read the body and refuse it unless it is what the route takes."""
         raw = await self._bounded_body(self.app.state.settings.body_limit)
+        if may_be_missing and not raw:
+            return
         if media_type(self.headers.get("content-type", "")) != wanted:
             raise MediaTypeUnsupported(f"This route takes {wanted}.")
         if wanted == JSON_TYPE:

@@ -203,7 +203,9 @@ def _illustrate(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     for body in bodies:
         for media in body.get("content", {}).values():
             if "example" not in media and "examples" not in media:
-                media["example"] = example_of(media["schema"], schemas)
+                # A default says what an absent body means, not what one looks like.
+                shape = {name: value for name, value in media["schema"].items() if name != "default"}
+                media["example"] = example_of(shape, schemas)
 
 
 def example_of(schema: dict[str, Any], schemas: dict[str, Any]) -> Any:  # noqa: ANN401 - an example is any JSON

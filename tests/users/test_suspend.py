@@ -23,6 +23,14 @@ async def test_a_suspended_user_is_out_on_every_replica(
     assert await running_sessions(database, ada.id) == set()
 
 
+async def test_no_reason_has_to_be_given_and_an_empty_body_is_of_no_type(
+    service: Service, ada: Person, boss: SignedIn
+) -> None:
+    answer = await service.post(f"/v1/users/{ada.id}/suspend", token=boss.access_token)
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "suspended")
+
+
 async def test_that_one_is_suspended_is_told_to_whoever_knows_the_password(
     service: Service, ada: Person, boss: SignedIn
 ) -> None:
