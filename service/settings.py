@@ -99,8 +99,8 @@ class Settings(BaseSettings):
         "closed", description="`open` lets anybody register; answers 201 or 409, so it tells which addresses exist."
     )
     password_min_length: int = Field(8, ge=8, le=64, description="Shortest password accepted, in characters.")
-    argon2_memory_kib: int = Field(19456, ge=7168, le=1048576, description="Memory of one password hash, in KiB.")
-    argon2_iterations: int = Field(2, ge=1, le=20, description="Passes of one password hash.")
+    argon2_memory_kib: int = Field(19456, ge=7168, le=262144, description="Memory of one password hash, in KiB.")
+    argon2_iterations: int = Field(2, ge=1, le=10, description="Passes of one password hash.")
     hash_threads: int = Field(0, ge=0, le=64, description="Threads that hash passwords; 0 means one for each core.")
     hash_queue: int = Field(128, ge=1, description="Password hashes that may wait; past it 503.")
     hash_wait: Duration = Field(timedelta(seconds=2), description="How long a password hash may wait; past it 503.")

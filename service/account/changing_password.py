@@ -11,7 +11,6 @@ from service.changes import records as changes
 from service.changes.announcing import Announce
 from service.changes.messages import epoch_raised
 from service.security.claims import Claims
-from service.security.password_schemes import find_scheme
 from service.security.passwords import Passwords, find_fault
 from service.sessions import records as sessions
 from service.sessions.pairs import Pairs
@@ -53,8 +52,7 @@ class ChangingPassword:
 
     async def _replace(self, caller: Claims, seen: Credentials, password_hash: str, address: str) -> Signing:
         async with self.database.begin() as connection:
-            scheme = find_scheme(password_hash) or ""
-            epoch = await change_records.replace_password(connection, seen, password_hash, scheme)
+            epoch = await change_records.replace_password(connection, seen, password_hash, self.passwords.own_scheme)
             if epoch is None:
                 # Nothing was written yet, so rolling back loses nothing.
                 raise PasswordOvertaken

@@ -18,6 +18,7 @@ _BCRYPT = re.compile(r"\$2[aby]\$(?P<cost>\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-
 _BCRYPT_READS = 72
 _MOST_MEMORY_KIB, _MOST_PASSES, _MOST_LANES, _MOST_COST = 262_144, 10, 8, 14
 _LEAST_COST = 4
+_SCHEME = re.compile(r"argon2(?:id|i|d)\$\d+,\d+,\d+|bcrypt\$\d+", re.ASCII)
 
 
 def find_scheme(password_hash: str) -> str | None:
@@ -48,6 +49,11 @@ def is_match(password_hash: str, raw_password: str) -> bool:
     except (VerificationError, ValueError):
         # The second: a hash that the library can't read matches no password.
         return False
+
+
+def is_scheme(text: str) -> bool:
+    """Tell whether this is the name of a scheme, so that a hash of it can be imitated."""
+    return _SCHEME.fullmatch(text) is not None
 
 
 def imitation(scheme: str) -> str:

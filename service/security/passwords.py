@@ -8,7 +8,7 @@ from importlib.resources import files
 import argon2
 
 from service.security.hashing_pool import HashingPool
-from service.security.password_schemes import find_scheme, imitation, is_match
+from service.security.password_schemes import find_scheme, imitation, is_match, is_scheme
 from service.security.secrets import Secrets
 from service.telemetry.traces import span
 
@@ -22,7 +22,7 @@ class Passwords:
         self._hasher = hasher
         self._pool = pool
         self._secrets = secrets
-        self._own_scheme = f"argon2id${hasher.memory_cost},{hasher.time_cost},{hasher.parallelism}"
+        self.own_scheme = f"argon2id${hasher.memory_cost},{hasher.time_cost},{hasher.parallelism}"
         self._shares: dict[str, float] = {}
 
     async def hash(self, raw_password: str, address: str) -> str:
@@ -41,12 +41,13 @@ class Passwords:
 
     def needs_rehash(self, password_hash: str) -> bool:
         """Tell whether a hash was made with other parameters than those configured now."""
-        return find_scheme(password_hash) != self._own_scheme
+        return find_scheme(password_hash) != self.own_scheme
 
     def learn_shares(self, users_by_scheme: Mapping[str, int]) -> None:
-        """Take how many users each stored scheme has; decoys are drawn in that proportion."""
-        total = sum(users_by_scheme.values())
-        self._shares = {scheme: users_by_scheme[scheme] / total for scheme in sorted(users_by_scheme)} if total else {}
+        """Take how many users each stored scheme has; decoys are drawn in that proportion, as far as they can be."""
+        known = {scheme: users_by_scheme[scheme] for scheme in sorted(users_by_scheme) if is_scheme(scheme)}
+        total = sum(known.values())
+        self._shares = {scheme: users / total for scheme, users in known.items()}
 
     def decoy_scheme(self, email_key: str) -> str:
         """Draw the scheme an unknown address pretends to have: always the same one for the same address."""
@@ -55,7 +56,7 @@ class Passwords:
             lot -= share
             if lot < 0:
                 return scheme
-        return self._own_scheme
+        return self.own_scheme
 
 
 def normal_form(raw_password: str) -> str:

@@ -7,12 +7,14 @@ from datetime import timedelta
 
 import argon2
 import pytest
+from annotated_types import Le
 from prometheus_client import CollectorRegistry
 
 from service.security.hashing_pool import HashingPool
 from service.security.password_schemes import find_scheme, imitation, is_match
 from service.security.passwords import Passwords
 from service.security.secrets import Secrets
+from service.settings import Settings
 from service.telemetry.metrics import HashingMetrics
 from tests.kit.environment import SECRET, Addresses
 from tests.kit.metrics import read_metrics
@@ -106,6 +108,24 @@ def test_without_imported_hashes_every_decoy_is_of_the_configured_scheme(
     passwords.learn_shares(stored)
 
     assert {passwords.decoy_scheme(address) for address in _addresses()} == {OWN_SCHEME}
+
+
+def test_what_can_not_be_imitated_is_not_drawn(passwords: Passwords) -> None:
+    passwords.learn_shares({"": 50, "md5$1": 50, "bcrypt$12": 1})
+
+    assert {passwords.decoy_scheme(address) for address in _addresses()} == {"bcrypt$12"}
+
+
+def test_every_hash_that_the_settings_allow_is_one_that_we_accept() -> None:
+    most = [
+        bound.le
+        for name in ("argon2_memory_kib", "argon2_iterations")
+        for bound in Settings.model_fields[name].metadata
+        if isinstance(bound, Le)
+    ]
+    scheme = "argon2id${},{},1".format(*most)
+
+    assert find_scheme(imitation(scheme)) == scheme
 
 
 @pytest.mark.parametrize("scheme", [*MIX, "bcrypt$4"])
