@@ -1,6 +1,6 @@
 """HTTP for /v1/sessions: sign in, refresh, list, end; and for admins, the sessions of a user."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -206,6 +206,7 @@ def _position(cursor: str | None, owner: UUID) -> Position | None:
         return None
     instant, session_id = read_cursor(cursor, str(owner), 2)
     try:
-        return datetime.fromisoformat(instant), UUID(session_id)
-    except ValueError:
+        # In a zone of its own it may be an instant that no other zone has a date for.
+        return datetime.fromisoformat(instant).astimezone(UTC), UUID(session_id)
+    except (ValueError, OverflowError):
         raise CursorMalformed from None

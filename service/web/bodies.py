@@ -107,10 +107,13 @@ class StrictRequest(Request):
 
 @lru_cache(maxsize=64)
 def media_type(content_type: str) -> str:
-    """Read the type out of a Content-Type header; a charset other than UTF-8 makes it none."""
+    """Read the type out of a Content-Type header; a charset that is not UTF-8, or not readable, makes it none."""
     message = Message()
     message["content-type"] = content_type or "none/none"
-    charset = message.get_content_charset("utf-8")
+    try:
+        charset = message.get_content_charset("utf-8")
+    except ValueError:
+        return ""
     return message.get_content_type() if charset in {"utf-8", "us-ascii"} else ""
 
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from service.web.paging import write_cursor
 from tests.kit.ageing import IDLE, age
 from tests.kit.people import Person, SignedIn, problem
 from tests.kit.refreshing import refreshed, session_row
@@ -176,6 +177,15 @@ async def test_a_limit_out_of_bounds_is_refused(service: Service, ada: Person, l
 @pytest.mark.parametrize("cursor", ["x", "bm90IGpzb24", "W10", "WyJhIiwiYiIsImMiXQ", "\u00fc", "e30"])
 async def test_a_cursor_nobody_gave_is_refused(service: Service, ada: Person, cursor: str) -> None:
     phone = await ada.sign_in()
+
+    answer = await service.get("/v1/sessions", params={"cursor": cursor}, token=phone.access_token)
+
+    assert problem(answer) == (422, "cursor_malformed")
+
+
+async def test_a_cursor_with_an_instant_that_has_no_date_is_refused(service: Service, ada: Person) -> None:
+    phone = await ada.sign_in()
+    cursor = write_cursor(ada.id, "0001-01-01T00:00:00+14:00", phone.session_id)
 
     answer = await service.get("/v1/sessions", params={"cursor": cursor}, token=phone.access_token)
 

@@ -24,6 +24,7 @@ REFUSED = {
     "a key twice": (b'{"refresh_token": "x", "refresh_token": "y"}', JSON),
     "another type": (b"refresh_token=x", {"Content-Type": "application/x-www-form-urlencoded"}),
     "no type": (b"{}", {}),
+    "a charset that nobody can read": (b"{}", {"Content-Type": f"application/json; charset*{'1' * 5000}=x"}),
     "too much": (b'{"refresh_token": "' + b"x" * 70_000 + b'"}', JSON),
     "what nobody has": (b'{"refresh_token": "x"}', JSON),
     "a stranger": (b'{"email": "nobody@example.com", "password": "correct horse battery staple"}', JSON),
@@ -51,7 +52,7 @@ async def test_a_refusal_is_the_same_either_way(service: Service, path: str, bod
     long = said(await send(service, path, content, headers | LONG_WAY))
 
     assert short == long
-    assert short[0] >= 400
+    assert 400 <= short[0] < 500
 
 
 async def test_what_is_granted_is_the_same_either_way(service: Service, ada: Person) -> None:
