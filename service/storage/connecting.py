@@ -93,6 +93,8 @@ def _server_settings(settings: Settings) -> dict[str, str]:
         return {"application_name": "signet"}
     return {
         "application_name": "signet",
+        # Whatever role, database or server have as theirs: statements after a lock was waited for see what it hid.
+        "default_transaction_isolation": "read committed",
         "statement_timeout": _milliseconds(settings.database_timeout),
         "lock_timeout": _milliseconds(settings.database_timeout),
         "idle_in_transaction_session_timeout": _milliseconds(5 * settings.database_timeout),

@@ -156,7 +156,7 @@ class Lending:
         try:
             if self._is_pooled_outside:
                 # Behind PgBouncer a statement is prepared and run on one server connection only in a transaction.
-                async with driver.transaction():
+                async with driver.transaction(isolation="read_committed"):
                     yield direct
             else:
                 yield direct

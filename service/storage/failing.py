@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 _READ_ONLY = "25006"
-_AWAY = ("08", "28", "3D000", "55000", "57P", "53", "25006", "40P01", "55P03", "57014", "XX")
+_AWAY = ("08", "28", "3D000", "55000", "57P", "53", "25006", "40001", "40P01", "55P03", "57014", "XX")
 # The first that fits names the kind; by SQLSTATE (PostgreSQL, appendix A).
 _KINDS = (
     ("25006", "read_only"),

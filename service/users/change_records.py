@@ -23,7 +23,7 @@ from sqlalchemy import (
 from service.storage import Connection
 from service.storage.statements import statement
 from service.storage.tables import User, UserRole, UserTerm
-from service.users.records import ROLES, WIRE, Credentials, UserRow, add_roles, add_terms, user_row
+from service.users.records import ROLES, WIRE, Credentials, UserRow, add_roles, add_terms, find, user_row
 
 _ADMINS_LOCK = 0x5167_6E65_7400_0003
 
@@ -65,14 +65,14 @@ EDIT = statement(
     update(User)
     .where(User.id == bindparam("user_id"), User.status != "closed", IS_EXPECTED, _is_edited)
     .values(display_name=_name, email_verified=_verified, **RAISED)
-    .returning(*WIRE),
+    .returning(User.id),
 )
 MOVE_STATUS = statement(
     "users.move_status",
     update(User)
     .where(User.id == bindparam("user_id"), User.status == bindparam("former"))
     .values(status=bindparam("latter"), epoch=User.epoch + 1, **RAISED)
-    .returning(*WIRE),
+    .returning(User.id),
 )
 CLOSE = statement(
     "users.close",
@@ -131,8 +131,8 @@ HAS_ADMIN = statement("users.has_active_admin", select(_active_admin))
 
 async def edit(connection: Connection, user_id: UUID, edit: Edit, expected: Expected) -> UserRow | None:
     """Change what is to be changed. None when id or version don't fit, or when nothing would be different."""
-    row = (await connection.execute(EDIT, {"user_id": user_id, **asdict(edit), **expected.parameters()})).one_or_none()
-    edited = user_row(row)
+    asked = {"user_id": user_id, **asdict(edit), **expected.parameters()}
+    edited = await _find_changed(connection, await connection.scalar(EDIT, asked))
     if edited is not None and edit.sets_name:
         await connection.execute(DROP_TERMS, {"user_id": user_id})
         await add_terms(connection, user_id, edited.email, edited.display_name)
@@ -141,8 +141,16 @@ async def edit(connection: Connection, user_id: UUID, edit: Edit, expected: Expe
 
 async def move_status(connection: Connection, user_id: UUID, former: str, latter: str) -> UserRow | None:
     """Suspend or reinstate; None when the user is not in the former state."""
-    row = await connection.execute(MOVE_STATUS, {"user_id": user_id, "former": former, "latter": latter})
-    return user_row(row.one_or_none())
+    asked = {"user_id": user_id, "former": former, "latter": latter}
+    return await _find_changed(connection, await connection.scalar(MOVE_STATUS, asked))
+
+
+async def _find_changed(connection: Connection, user_id: UUID | None) -> UserRow | None:
+    """Read a user that was just changed, in a statement of its own.
+
+    The one that changed it may have waited for another that changed the roles, and would show those of before.
+    """
+    return None if user_id is None else await find(connection, user_id)
 
 
 async def close(connection: Connection, user_id: UUID, expected: Expected) -> UserRow | None:

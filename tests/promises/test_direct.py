@@ -1,12 +1,30 @@
 """Statements without SQLAlchemy in the way: their parameters are what they would be with it."""
 
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import asyncpg
 import pytest
+from prometheus_client import CollectorRegistry
+from sqlalchemy import DateTime, bindparam, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from service.sessions.records import START
+from service.storage import Connection, Database
 from service.storage.direct import Rendering
+from service.storage.statements import statement
+from service.telemetry.store_metrics import DatabaseMetrics
 from service.users import listing_records
 from service.users.records import FIND
+from tests.kit.environment import Addresses
+from tests.kit.parts import settings_of
+
+WHO = statement("test.who", text("SELECT pg_backend_pid()"))
+LEVEL = statement("test.level", text("SHOW transaction_isolation"))
+INSTANT = statement("test.instant", select(bindparam("instant", type_=DateTime(timezone=True))))
+# There is no such year in UTC.
+BEFORE_TIME = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
 
 PARAMETERS = ("event_kind", "event_address", "event_request_id", "age", "idle", "id", "device", "address", "user_id")
 
@@ -41,3 +59,40 @@ def test_a_value_that_is_written_into_the_text_makes_another_text(rendering: Ren
 
     assert "LIMIT 10" in texts[0]
     assert "LIMIT 20" in texts[1]
+
+
+async def test_what_the_driver_refuses_to_send_is_a_mistake_of_ours_and_costs_no_connection(pool: Database) -> None:
+    before = await pool.read(ask, WHO)
+
+    with pytest.raises(asyncpg.DataError):
+        await pool.read(ask, INSTANT, instant=BEFORE_TIME)
+
+    assert await pool.read(ask, WHO) == before
+
+
+async def test_statements_see_what_was_committed_while_they_waited_whatever_the_role_has_as_its_level(
+    stores: Addresses, pool: Database
+) -> None:
+    role = await asyncpg.connect(stores.database_url)
+    await role.execute("ALTER ROLE CURRENT_USER SET default_transaction_isolation = 'repeatable read'")
+    try:
+        levels = [await pool.read(ask, LEVEL), await pool.write(ask, LEVEL)]
+        async with pool.begin() as connection:
+            levels.append(await connection.scalar(LEVEL))
+    finally:
+        await role.execute("ALTER ROLE CURRENT_USER RESET default_transaction_isolation")
+        await role.close()
+
+    assert levels == ["read committed"] * 3
+
+
+async def ask(connection: Connection, /, question: Any, **parameters: object) -> object:
+    return await connection.scalar(question, parameters)
+
+
+@pytest.fixture
+async def pool(stores: Addresses) -> AsyncIterator[Database]:
+    """The service's own way to Postgres, in this process."""
+    opened = Database(settings_of(stores), DatabaseMetrics(CollectorRegistry()))
+    yield opened
+    await opened.close()

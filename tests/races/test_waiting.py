@@ -245,6 +245,36 @@ async def test_a_sign_in_that_waited_past_a_change_of_roles_carries_nothing_outd
     await accepted_everywhere(replicas, afterwards.access_token)
 
 
+@pytest.mark.parametrize("is_suspended", [False, True])
+async def test_a_change_that_waited_for_other_roles_answers_with_these(
+    scene: Scene, database: asyncpg.Connection, onlooker: Onlooker, *, is_suspended: bool
+) -> None:
+    if is_suspended:
+        await _suspend(scene)
+    async with transaction(database):
+        await database.execute("UPDATE users SET version = version + 1 WHERE id = $1", scene.ada.id)
+        await database.execute("INSERT INTO user_roles (user_id, role) VALUES ($1, 'support')", scene.ada.id)
+        changing = asyncio.ensure_future(_reinstate(scene) if is_suspended else _rename(scene))
+        await onlooker.until_waiting("users.move_status" if is_suspended else "users.edit")
+
+    answer = await changing
+
+    # Under its strong ETag the caller keeps what is told here.
+    assert (answer.status_code, answer.json()["roles"]) == (200, ["support"])
+
+
+async def _reinstate(scene: Scene) -> httpx.Response:
+    return await scene.service.post(f"/v1/users/{scene.ada.id}/reinstate", token=scene.boss.access_token)
+
+
+async def _rename(scene: Scene) -> httpx.Response:
+    headers = {"If-Match": "*"}
+    path = f"/v1/users/{scene.ada.id}"
+    return await scene.service.patch(
+        path, json={"display_name": "Countess"}, headers=headers, token=scene.boss.access_token
+    )
+
+
 async def _sign_in(scene: Scene) -> httpx.Response:
     return await scene.service.post("/v1/sessions", json={"email": scene.ada.email, "password": scene.ada.password})
 
