@@ -14,7 +14,6 @@ from service.errors import Overloaded
 from service.limits.charging import Charging
 from service.limits.counting import Charge
 from service.limits.problems import AccountDelayed, RateLimited
-from service.security.password_schemes import find_scheme
 from service.security.passwords import Passwords
 from service.security.refresh_tokens import find_genuine
 from service.sessions import records as sessions
@@ -118,8 +117,15 @@ class SigningIn:
             raise Overtaken
         signing, live = started
         if live > self.most_sessions:
-            await self._trim(seen.user_id)
+            await self._trim_if_possible(seen.user_id)
         return signing
+
+    async def _trim_if_possible(self, user_id: UUID) -> None:
+        """End what is too much; never at the cost of the sign-in, whose session is there already."""
+        try:
+            await self._trim(user_id)
+        except DatabaseAway:
+            logger.info("sessions beyond the limit stay until the next sign-in")
 
     async def _trim(self, user_id: UUID) -> None:
         async with self.database.begin() as connection:
@@ -138,7 +144,7 @@ class SigningIn:
         try:
             password_hash = await self.passwords.hash(raw_password, address)
             async with self.database.begin() as connection:
-                await change_records.rehash(connection, seen, password_hash, find_scheme(password_hash) or "")
+                await change_records.rehash(connection, seen, password_hash, self.passwords.own_scheme)
         except (Overloaded, DatabaseAway):
             logger.info("a password hash stays as it is until the next sign-in")
 

@@ -55,11 +55,11 @@ class Registering:
         if not asking.is_admin:
             await self.charging.charge_registration(asking.address)
         row = await self._row(asked, asking.address)
-        is_first = await self._add(row, asked, asking)
-        if not is_first and asking.promised is not None:
+        made = await self._add(row, asked, asking)
+        if made is None and asking.promised is not None:
             # Another request had the key; its commit was waited for.
-            return await self._find_made(asking.promised) or _refuse(UserNotFound())
-        return await self.database.read(users.find, row.id) or _refuse(UserNotFound())
+            made = await self._find_made(asking.promised)
+        return made or _refuse(UserNotFound())
 
     def _refuse_unless_allowed(self, asked: NewUser, asking: Asking) -> None:
         if asking.is_admin:
@@ -99,17 +99,18 @@ class Registering:
             raise PasswordUnacceptable(fault, errors=[{"pointer": "/password", "detail": fault}])
         return await self.passwords.hash(asked.password or "", address)
 
-    async def _add(self, row: NewRow, asked: NewUser, asking: Asking) -> bool:
-        """Insert the user, or find that another request with the same key is doing it: False."""
+    async def _add(self, row: NewRow, asked: NewUser, asking: Asking) -> UserRow | None:
+        """Insert the user, or find that another request with the same key is doing it: None."""
         async with self.database.begin() as connection:
             if not await self._claim(connection, row.id, asking.promised):
-                return False
+                return None
             if not await users.add(connection, row, asked.roles or ()):
                 # Raised inside on purpose: the key must be free again for the corrected request.
                 raise EmailTaken
             kind = Kind.USER_CREATED if asking.is_admin else Kind.USER_REGISTERED
             await audit.write(connection, Event(kind, row.id, asking.user_id or row.id))
-        return True
+            # Not after the commit: a refusal there would be of a user who is made.
+            return await users.find(connection, row.id)
 
     @staticmethod
     async def _claim(connection: Connection, user_id: UUID, promised: Promise | None) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from tests.kit.environment import Addresses
 from tests.kit.everywhere import accepted_everywhere, refused_everywhere
 from tests.kit.people import Person, SignedIn
+from tests.kit.racing import transaction
 from tests.kit.refreshing import refresh, running_sessions, session_row
 from tests.kit.services import Service, running_service
 
@@ -50,6 +51,22 @@ async def test_signing_in_again_and_again_never_passes_the_limit(
         running = await running_sessions(database, ada.id)
         assert newest.session_id in running
         assert len(running) <= 3
+
+
+async def test_a_sign_in_is_not_refused_because_the_oldest_session_can_not_be_ended_now(
+    bounded: Service, ada: Person, database: asyncpg.Connection
+) -> None:
+    before = [await ada.sign_in(f"device {number}", bounded) for number in range(3)]
+    async with transaction(database):
+        # As much as a sign-in does itself, so that only what ends the oldest has to wait, and waits in vain.
+        await database.execute("SELECT 1 FROM users WHERE id = $1 FOR SHARE", ada.id)
+        newest = await ada.sign_in("one more", bounded)
+
+    assert len(await running_sessions(database, ada.id)) == 4
+    assert await bounded.accepts(newest.access_token)
+    last = await ada.sign_in("the last", bounded)
+    running = await running_sessions(database, ada.id)
+    assert running == {before[2].session_id, newest.session_id, last.session_id}
 
 
 async def test_sessions_of_others_do_not_count(
