@@ -86,8 +86,8 @@ MIXED = (
     Fault("mixed", "guesses let through", settings={"SIGNET_LIMITS": "off", "SIGNET_LIMITS_OFF_IS_INTENDED": "true"}),
     Fault("mixed", "sessions lost", "forgetful"),
     in_vain("mixed"),
-    Fault("mixed", "p50 of verify beside baseline", "answering", wrong(_VERIFY, 1, after=250, delay=0.006)),
-    Fault("mixed", "p95 of verify beside baseline", "answering", wrong(_VERIFY, 12, after=250, delay=0.018)),
+    Fault("mixed", "p50 of verify beside baseline", "answering", wrong(_VERIFY, 1, after=250, delay=0.004)),
+    Fault("mixed", "p95 of verify beside baseline", "answering", wrong(_VERIFY, 12, after=250, delay=0.011)),
     Fault("mixed", "p99 of verify beside baseline", "answering", wrong(_VERIFY, 40, after=250, delay=0.2)),
 )
 OUTAGE = (
@@ -116,7 +116,7 @@ POOL_PRESSURE = (
         "pool-pressure",
         "p99 of cached reads beside baseline",
         "answering",
-        wrong(_READ, 20, after=620, delay=0.1),
+        wrong(_READ, 20, after=880, delay=0.1),
         length=1,
     ),
     Fault("pool-pressure", "refused after two seconds", "exhausted", {"FAULT": "9"}, length=1),
