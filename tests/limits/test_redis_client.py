@@ -23,6 +23,16 @@ async def test_a_crowd_waits_for_a_connection_and_is_counted_to_the_last(stores:
     assert sum(counted == 1 for counted, _ in waits) == CROWD - 1
 
 
+async def test_a_server_that_has_forgotten_a_script_is_given_it_again(stores: Addresses) -> None:
+    async with redis_of(settings_of(stores)) as client:
+        counted = []
+        for _ in range(2):
+            counted.append(await client.take(("forgotten", 3_600_000.0, 2)))
+            await client._client.script_flush()
+
+    assert counted == [(1, 0.0)] * 2
+
+
 async def test_connections_that_died_with_redis_cost_nobody_an_answer(stores: Addresses, own_redis: Server) -> None:
     own_redis.start()
     async with redis_of(settings_of(replace(stores, redis_url=own_redis.url))) as client:
