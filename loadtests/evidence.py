@@ -23,7 +23,7 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Threads:
-    """Processor seconds of all workers until then: of the threads of event loops, and of all others, which hash."""
+    """Processor seconds of all workers until then: of the threads of event loops, and of all others: nearly all of it hashes."""
 
     second: float
     loops: float
