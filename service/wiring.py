@@ -176,7 +176,7 @@ def _operations(
     return Operations(
         registering=Registering(database, passwords, charging, settings.registration == "open", shortest),
         profiles=Profiles(database, stores.profiles_cache, announce),
-        standing=Standing(database, announce),
+        standing=Standing(database, announce, domain),
         directory=Directory(database),
         signing_in=SigningIn(database, passwords, pairs, announce, charging, lengths, settings.session_limit, domain),
         refreshing=Refreshing(database, pairs, announce, charging, lengths, domain),
