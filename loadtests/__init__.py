@@ -29,5 +29,5 @@ Read from the outside in:
     reporting.py   HTML, JSON and Markdown; drawing.py chooses the plots, plots.py draws them
     comparing.py   two reports side by side
 
-Only generating, dealing, world and crowds import Locust: it replaces the standard library's sockets by its own.
+Only generating, dealing and crowds import Locust: it replaces the standard library's sockets by its own.
 """

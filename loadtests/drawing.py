@@ -7,7 +7,7 @@ from math import isfinite
 from loadtests.evidence import Evidence
 from loadtests.exposition import Reading, Unreadable
 from loadtests.plots import Axis, Line, Plot
-from loadtests.tally import Tally
+from loadtests.tally import CPU, Tally
 
 _MOST_REQUESTS = 4
 _ANSWERED_BY = {
@@ -86,7 +86,7 @@ def _processors(evidence: Evidence) -> list[Line]:
                 used = new.sum("process_cpu_seconds_total") - old.sum("process_cpu_seconds_total")
                 points.append((after.second, max(0.0, 100 * used / (after.second - before.second))))
         lines.append(Line(f"replica {index + 1}", _within(evidence, points)))
-    return [*lines, Line("generator", _by_second(evidence, 1.0, ".cpu"))]
+    return [*lines, Line("generator", _by_second(evidence, 1.0, CPU))]
 
 
 def _by_second(evidence: Evidence, share: float, name: str) -> list[tuple[float, float]]:

@@ -23,7 +23,10 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Threads:
-    """Processor seconds of all workers until then: of the threads of event loops, and of all others, which hash."""
+    """Processor seconds of all workers until then.
+
+    `loops` are those of the threads of event loops, `others` those of all other threads: nearly all of it hashes.
+    """
 
     second: float
     loops: float
@@ -101,13 +104,6 @@ class Evidence:
         first, last = (min(self.threads, key=lambda look: abs(look.second - second)) for second in (begin, end))
         return Threads(last.second - first.second, last.loops - first.loops, last.others - first.others)
 
-    def most(self, of: Callable[[Reading], float], phase: str | None = None) -> float:
-        """Give the highest value any replica showed in any look."""
-        return max(self._values(of, phase))
-
-    def least(self, of: Callable[[Reading], float], phase: str | None = None) -> float:
-        return min(self._values(of, phase))
-
     def series(self, of: Callable[[Reading], float]) -> list[tuple[float, float]]:
         """Give the sum over replicas at every look that saw all of them."""
         return [
@@ -115,19 +111,6 @@ class Evidence:
             for moment in self.moments
             if all(moment.readings)
         ]
-
-    def _values(self, of: Callable[[Reading], float], phase: str | None) -> list[float]:
-        begin, end = self.scenario.span(phase) if phase else (0.0, self.scenario.seconds)
-        found = [
-            of(reading)
-            for moment in self.moments
-            if begin <= moment.second <= end
-            for reading in moment.readings
-            if reading is not None
-        ]
-        if not found:
-            raise Unreadable("no replica could be read")
-        return found
 
     def _nearest(self, second: float) -> Moment:
         return min(self.moments, key=lambda moment: abs(moment.second - second))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
 
+from loadtests.evidence import Evidence
 from loadtests.popularity import Popularity
 
 # Entries live 90 to 100 % of their time, so that not all of them end together.
@@ -22,18 +23,17 @@ class Reads:
     replicas: int
     near_ttl: float
     shared_ttl: float
-    writes_per_second: float = 0.0
-    flushed_at: tuple[float, ...] = ()
+    writes_per_second: float
+    flushed_at: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """How many reads each tier answers from a given second on, and how many keys are ever asked for."""
+    """How many reads each tier answers."""
 
     near: int
     shared: int
     postgres: int
-    distinct: int
 
     @property
     def near_share(self) -> float:
@@ -45,10 +45,28 @@ class Expected:
         return self.shared / max(1, self.shared + self.postgres)
 
 
+def expect(evidence: Evidence, near_ttl: float, shared_ttl: float) -> Expected:
+    """Play the reads a scenario declares through caches of these lives, with its edits and with Redis emptied."""
+    scenario = evidence.scenario
+    reads = Reads(
+        people=scenario.dataset.people,
+        zipf=scenario.dataset.zipf,
+        per_second=scenario.crowd("Readers").per_second,
+        seconds=scenario.seconds,
+        replicas=evidence.replicas,
+        near_ttl=near_ttl,
+        shared_ttl=shared_ttl,
+        writes_per_second=sum(crowd.per_second for crowd in scenario.crowds if crowd.kind == "Editors"),
+        flushed_at=tuple(
+            scenario.begin(each.phase) + each.after for each in scenario.interventions if each.what == "flush redis"
+        ),
+    )
+    return _play(reads)
+
+
 @lru_cache
-def expect(reads: Reads, since: float = 0.0) -> Expected:
-    """Play all reads through; those before `since` warm the caches and are not counted."""
-    return Tiers(reads).play(since)
+def _play(reads: Reads) -> Expected:
+    return Tiers(reads).play()
 
 
 class Tiers:
@@ -61,22 +79,19 @@ class Tiers:
         self._near: list[dict[int, float]] = [{} for _ in range(reads.replicas)]
         self._shared: dict[int, float] = {}
 
-    def play(self, since: float) -> Expected:
+    def play(self) -> Expected:
         answered = {"near": 0, "shared": 0, "postgres": 0}
-        seen = set()
         flushes = list(self._reads.flushed_at)
         for at, is_write in self._instants():
             while flushes and at >= flushes[0]:
                 flushes.pop(0)
                 self._shared.clear()
             key = self._popularity.draw(self._random)
-            seen.add(key)
             tier = self._read(key, at)
             if is_write:
                 self._forget(key)
-            if at >= since:
-                answered[tier] += 1
-        return Expected(**answered, distinct=len(seen))
+            answered[tier] += 1
+        return Expected(**answered)
 
     def _instants(self) -> Iterator[tuple[float, bool]]:
         """Give when somebody reads, and whether a write follows, in order of time."""

@@ -26,10 +26,6 @@ def ratio(above: Figure, below: Figure) -> Figure:
     return figure
 
 
-def times(factor: float, figure: Figure) -> Figure:
-    return lambda evidence: factor * figure(evidence)
-
-
 def refused_share(names: Iterable[str], allowed: Iterable[str], *phases: str) -> Figure:
     """Give the part of these requests that came to anything else than allowed; of all phases, if none is named."""
     listed, good = tuple(names), frozenset(allowed)
@@ -68,17 +64,17 @@ def sessions_lost(*refreshes: str) -> Figure:
     return figure
 
 
-def near_share(evidence: Evidence, phase: str | None = None) -> float:
-    delta = evidence.delta(phase)
+def near_share(evidence: Evidence) -> float:
+    delta = evidence.delta()
     total = delta.sum(_READS)
     if not total:
         raise Unreadable("no read was counted")
     return delta.sum(_READS, tier="near") / total
 
 
-def shared_share(evidence: Evidence, phase: str | None = None) -> float:
+def shared_share(evidence: Evidence) -> float:
     """Give the part of what the near tier did not answer that the shared tier did."""
-    delta = evidence.delta(phase)
+    delta = evidence.delta()
     beyond = delta.sum(_READS) - delta.sum(_READS, tier="near")
     if not beyond:
         raise Unreadable("every read was answered by the near tier")
@@ -96,11 +92,11 @@ def most_loads(evidence: Evidence) -> float:
     return len(evidence.seen) * evidence.replicas + writes * evidence.replicas
 
 
-def pool_waits_over(seconds: float, phase: str | None = None) -> Figure:
+def pool_waits_over(seconds: float) -> Figure:
     """Count the waits for a connection that took longer; `seconds` is a bound of the metric's buckets."""
 
     def figure(evidence: Evidence) -> float:
-        delta, metric = evidence.delta(phase), "signet_database_pool_wait_seconds"
+        delta, metric = evidence.delta(), "signet_database_pool_wait_seconds"
         return delta.sum(f"{metric}_count") - delta.sum(f"{metric}_bucket", le=str(seconds))
 
     return figure

@@ -8,7 +8,7 @@ from typing import Literal
 
 from loadtests.evidence import WARM_UP, Evidence
 from loadtests.exposition import Unreadable
-from loadtests.tally import Cell
+from loadtests.tally import CPU, LATENESS, SKIPPED, Cell
 
 Figure = Callable[[Evidence], float]
 
@@ -106,15 +106,15 @@ def _find_void(evidence: Evidence) -> list[str]:
     for worker, last in sorted(_last_words(evidence).items()):
         if last < evidence.scenario.seconds - MOST_SILENT_SECONDS:
             reasons.append(f"the generator {worker} was not heard of after second {last}")
-        cpu = evidence.tally.percentile(_P95, _own(".cpu", first, worker))
+        cpu = evidence.tally.percentile(_P95, _own(CPU, first, worker))
         if cpu is None or cpu > MOST_CPU:
             reasons.append(f"the generator {worker} used {cpu or 0:.0f} % of its core, of which {MOST_CPU:.0f} are its")
-    late = evidence.tally.percentile(_P95, _own(".lateness", first))
+    late = evidence.tally.percentile(_P95, _own(LATENESS, first))
     if late is None:
         reasons.append("the generator told nothing of itself")
     elif late > MOST_LATE_MS:
         reasons.append(f"the generator woke up {late:.0f} ms late, of which {MOST_LATE_MS:.0f} are forgiven")
-    skipped = evidence.tally.count(_own(".skipped", first))
+    skipped = evidence.tally.count(_own(SKIPPED, first))
     turns = sum(evidence.count(name) for name in evidence.tally.names())
     if skipped > MOST_SKIPPED * max(1, turns) and not evidence.scenario.is_overload:
         reasons.append(f"the generator fell behind its schedule and left out {skipped} turns of {turns + skipped}")
@@ -125,7 +125,7 @@ def _last_words(evidence: Evidence) -> dict[str, int]:
     """Give the last second in which each generator told of itself."""
     last: dict[str, int] = {}
     for second, name, worker in evidence.tally.cells:
-        if name == ".cpu":
+        if name == CPU:
             last[worker] = max(second, last.get(worker, second))
     return last
 

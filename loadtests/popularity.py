@@ -13,8 +13,3 @@ class Popularity:
 
     def draw(self, random: Random) -> int:
         return bisect_left(self._cumulated, random.random() * self._cumulated[-1])
-
-    def share(self, number: int) -> float:
-        """Give the part of all requests that is for this person."""
-        before = self._cumulated[number - 1] if number else 0.0
-        return (self._cumulated[number] - before) / self._cumulated[-1]

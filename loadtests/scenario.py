@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from loadtests.gates import Gate
@@ -48,10 +48,10 @@ class Crowd:
 
 @dataclass(frozen=True, slots=True)
 class Intervention:
-    """What is done to the subject so many seconds into a phase: see `subject.INTERVENTIONS`."""
+    """What is done to the subject so many seconds into a phase: a method of `Subject`, its name in words."""
 
     phase: str
-    what: str
+    what: Literal["flush redis", "slow database", "heal database", "take away", "bring back"]
     after: float = 0.0
 
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable
 from math import ceil, exp, log
 from typing import Any
 
+# What a generator says of itself; no request has such a name.
+LATENESS, CPU, SKIPPED = ".lateness", ".cpu", ".skipped"
 _STEP = log(1.02)
 _LEAST_MS = 0.01
 

@@ -11,14 +11,12 @@ from prometheus_client.registry import Collector
 
 from loadtests.gates import Outcome, Verdict
 from loadtests.scenario import Scenario
-from loadtests.tally import Tally, middle
+from loadtests.tally import CPU, LATENESS, SKIPPED, Tally, middle
 
 # Those of http_request_duration_seconds, so that both sides of a request can be laid side by side.
 BOUNDARIES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 # Two of the intervals at which Prometheus usually asks.
 _LINGER_SECONDS = 60.0
-# As world.py calls them, which would bring Locust along.
-_CPU, _LATENESS, _SKIPPED = ".cpu", ".lateness", ".skipped"
 
 
 class Telling(Collector):
@@ -45,9 +43,9 @@ class Telling(Collector):
             self._phase = self._phase_at(told["second"])
             self._tally.merge([0, *rest] for _, *rest in told["tally"] if not rest[0].startswith("."))
             own = [cell for cell in told["tally"] if cell[1].startswith(".")]
-            self._skipped += sum(count for cell in own if cell[1] == _SKIPPED for _, count in cell[3])
-            self._cpu_percent = _highest(own, _CPU, self._cpu_percent)
-            self._lateness_ms = _highest(own, _LATENESS, self._lateness_ms)
+            self._skipped += sum(count for cell in own if cell[1] == SKIPPED for _, count in cell[3])
+            self._cpu_percent = _highest(own, CPU, self._cpu_percent)
+            self._lateness_ms = _highest(own, LATENESS, self._lateness_ms)
 
     def judge(self, verdict: Verdict) -> None:
         with self._lock:

@@ -12,12 +12,10 @@ from loadtests.plans import Plan
 from loadtests.popularity import Popularity
 from loadtests.purse import Purse
 from loadtests.scenario import Crowd
-from loadtests.tally import Tally
+from loadtests.tally import CPU, LATENESS, Tally
 
 _BEAT_SECONDS = 0.02
 NEVER = float("inf")
-# What the generator says of itself; no request has such a name.
-LATENESS, CPU, SKIPPED = ".lateness", ".cpu", ".skipped"
 
 
 class World:

@@ -73,7 +73,7 @@ async def close(parts: Parts) -> None:
 
 def kept(parts: Parts) -> timedelta:
     """How far back changes still matter: twice the life of an access token."""
-    return 2 * parts.settings.access_ttl
+    return parts.settings.changes_kept
 
 
 async def _run(parts: Parts, lifecycle: Lifecycle) -> None:

@@ -262,6 +262,11 @@ class Settings(BaseSettings):
             raise ValueError("SIGNET_LIMITS=off needs SIGNET_LIMITS_OFF_IS_INTENDED=true in production")
 
     @property
+    def changes_kept(self) -> timedelta:
+        """How far back changes still matter: twice the life of an access token."""
+        return 2 * self.access_ttl
+
+    @property
     def is_tracing_on(self) -> bool:
         is_wanted = self.traces_exporter == "otlp" and not self.is_otel_off
         return is_wanted and bool(self.otlp_endpoint or self.otlp_traces_endpoint)

@@ -1,7 +1,6 @@
 """Builds what one process owns. Everything is made here once and handed on; nothing is global."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 
 import argon2
@@ -12,6 +11,7 @@ from service.changes.following import Following
 from service.changes.hearing import Hearing
 from service.clock import Clock, Pulse
 from service.housekeeping.tidying import Tidying
+from service.idempotency import records as idempotency
 from service.keys.rotating import KeyRules, Rotating
 from service.limits.charging import Charging
 from service.limits.counting import Counting
@@ -156,8 +156,8 @@ def _charging(settings: Settings, metrics: Metrics, stores: Stores, security: Se
 def _tidying(settings: Settings, metrics: Metrics, stores: Stores) -> Tidying:
     kept = {
         "sessions": settings.session_age + settings.session_retention,
-        "changes": 2 * settings.access_ttl,
-        "idempotency_keys": timedelta(hours=24),
+        "changes": settings.changes_kept,
+        "idempotency_keys": idempotency.KEPT,
         "audit_events": settings.audit_retention,
     }
     return Tidying(stores.database, kept, metrics.housekeeping)
@@ -176,7 +176,7 @@ def _operations(
     return Operations(
         registering=Registering(database, passwords, charging, settings.registration == "open", shortest),
         profiles=Profiles(database, stores.profiles_cache, announce),
-        standing=Standing(database, announce),
+        standing=Standing(database, announce, domain),
         directory=Directory(database),
         signing_in=SigningIn(database, passwords, pairs, announce, charging, lengths, settings.session_limit, domain),
         refreshing=Refreshing(database, pairs, announce, charging, lengths, domain),

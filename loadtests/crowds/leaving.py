@@ -13,10 +13,6 @@ _PAUSE_SECONDS = 0.002
 class Leavers(Walker):
     """Logs somebody out at its own replica and asks the next one until it refuses."""
 
-    def on_start(self) -> None:
-        self._turns = 0
-        super().on_start()
-
     def act(self) -> None:
         person = self.number + self._turns * self.crowd.users
         if person >= self.world.plan.dataset.people:

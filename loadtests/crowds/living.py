@@ -80,10 +80,6 @@ class Residents(Walker):
 class Newcomers(Walker):
     """Registers, each time as somebody new from an address of their own."""
 
-    def on_start(self) -> None:
-        self._turns = 0
-        super().on_start()
-
     def act(self) -> None:
         person = self.number + self._turns * self.crowd.users
         self._turns += 1

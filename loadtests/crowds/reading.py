@@ -35,10 +35,6 @@ class Herds(Walker):
 
     concurrency = 50
 
-    def on_start(self) -> None:
-        self._turns = 0
-        super().on_start()
-
     def act(self) -> None:
         person = self.world.plan.dataset.people - 1 - self.number - self._turns * self.crowd.users
         self._turns += 1

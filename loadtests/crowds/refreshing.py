@@ -12,7 +12,6 @@ class Refreshers(Walker):
     """Stands for as many devices as there are people per user, and refreshes one of them in each turn."""
 
     def on_start(self) -> None:
-        self._turns = 0
         self._held: dict[int, str] = {}
         super().on_start()
 

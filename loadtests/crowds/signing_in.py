@@ -7,10 +7,6 @@ from loadtests.crowds.walking import Walker
 class Arrivals(Walker):
     """Signs in, each time as somebody else, from an address of their own."""
 
-    def on_start(self) -> None:
-        self._turns = 0
-        super().on_start()
-
     def act(self) -> None:
         person = (self.number + self._turns * self.crowd.users) % self.world.plan.dataset.people
         self._turns += 1

@@ -11,7 +11,8 @@ from locust.contrib.fasthttp import FastResponse
 
 from loadtests import people
 from loadtests.scenario import Crowd
-from loadtests.world import NEVER, SKIPPED, World
+from loadtests.tally import SKIPPED
+from loadtests.world import NEVER, World
 
 # A turn that could begin only so late is left out and counted: the schedule was not kept.
 _TOO_LATE_SECONDS = 2.0
@@ -53,6 +54,7 @@ class Walker(FastHttpUser):
         self.random = Random(f"{kind} {self.number}")  # noqa: S311 - the same run again, not secrecy
         self._rank = (self.number + 0.5) / self.crowd.users
         self._due = 0.0
+        self._turns = 0
         super().__init__(environment)
 
     def on_start(self) -> None:

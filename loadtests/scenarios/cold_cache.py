@@ -1,7 +1,7 @@
 """Reads of people hardly anybody asks for, herds that want the same one at once, Redis emptied in the middle."""
 
 from loadtests.evidence import Evidence
-from loadtests.expecting import Expected, Reads, expect
+from loadtests.expecting import Expected, expect
 from loadtests.figures import counted, loads, most_loads, near_share, refused_share, shared_share
 from loadtests.gates import at_least, at_most
 from loadtests.scenario import Crowd, Dataset, Intervention, Phase, Scenario
@@ -17,18 +17,7 @@ MARGIN, LOADS_MARGIN = 0.04, 0.08
 
 def expected(evidence: Evidence) -> Expected:
     """Play the declared reads through caches of the declared lives, Redis emptied on the way."""
-    scenario = evidence.scenario
-    reads = Reads(
-        people=PEOPLE,
-        zipf=ZIPF,
-        per_second=scenario.crowd("Readers").per_second,
-        seconds=scenario.seconds,
-        replicas=evidence.replicas,
-        near_ttl=NEAR_TTL,
-        shared_ttl=SHARED_TTL,
-        flushed_at=(scenario.begin("flushed"),),
-    )
-    return expect(reads)
+    return expect(evidence, NEAR_TTL, SHARED_TTL)
 
 
 def herds(evidence: Evidence) -> float:

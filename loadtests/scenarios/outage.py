@@ -45,7 +45,7 @@ GATES = (
     at_least(1.0, "the outage was felt", was_away),
     at_most(0.0, "refused reads", refused_share(["read", "verify"], ["200"]), why="memory and outdated answers do"),
     at_most(0.0, "refused otherwise than 503 + Retry-After", refused_share(FROM_POSTGRES, ["200", "412", "503"])),
-    at_most(0.0, "refused without need", refused_without_need, why="a part of FROM_POSTGRES"),
+    at_most(0.0, "refused without need", refused_without_need, why="a part of what Postgres answers"),
     at_most(REFUSED_WITHIN_MS, "p99 until a refusal", slowest_refusal, unit="ms"),
     at_most(0.0, "refused after three seconds", refused_share(FROM_POSTGRES, ["200", "412"], "recovered")),
 )

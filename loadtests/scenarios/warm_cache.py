@@ -1,7 +1,7 @@
 """Reads over a hot set: what was asked for a moment ago is answered from memory, and hardly anything from Postgres."""
 
 from loadtests.evidence import Evidence
-from loadtests.expecting import Expected, Reads, expect
+from loadtests.expecting import Expected, expect
 from loadtests.figures import counted, loads, most_loads, near_share, p, ratio, refused_share, shared_share
 from loadtests.gates import at_least, at_most
 from loadtests.scenario import Crowd, Dataset, Phase, Scenario
@@ -17,18 +17,7 @@ MARGIN = 0.03
 
 def expected(evidence: Evidence) -> Expected:
     """Play the declared reads through caches of the declared lives."""
-    scenario = evidence.scenario
-    reads = Reads(
-        people=PEOPLE,
-        zipf=ZIPF,
-        per_second=scenario.crowd("Readers").per_second,
-        seconds=scenario.seconds,
-        replicas=evidence.replicas,
-        near_ttl=NEAR_TTL,
-        shared_ttl=SHARED_TTL,
-        writes_per_second=scenario.crowd("Editors").per_second,
-    )
-    return expect(reads)
+    return expect(evidence, NEAR_TTL, SHARED_TTL)
 
 
 GATES = (
@@ -44,7 +33,7 @@ GATES = (
 
 SCENARIO = Scenario(
     name="warm-cache",
-    about="Reads over a hot set of people, one in sixty followed by an edit.",
+    about="Reads over a hot set of people, and one edit for a hundred of them.",
     dataset=Dataset(PEOPLE, ZIPF),
     phases=PHASES,
     crowds=(

@@ -1,4 +1,4 @@
-"""Looking at both stores before anything is served."""
+"""Looking at both stores and the signing keys before anything is served."""
 
 from collections.abc import Awaitable, Callable
 
@@ -12,7 +12,7 @@ from service.wiring import Parts, build
 
 
 async def find_faults(settings: Settings) -> dict[str, str | None]:
-    """Say of each store in a sentence why it can't be used; None when it can."""
+    """Say of each store, and of the signing keys, in a sentence why it can't be used; None when it can."""
     parts = build(settings, Clock(), new_metrics())
     questions: dict[str, Callable[[Parts], Awaitable[str | None]]] = {
         "postgres": _postgres_fault,

@@ -68,7 +68,7 @@ def run_migrations(wait: float) -> None:
 
 @cli.command()
 def check() -> None:
-    """Say whether settings and both stores are usable, and why not."""
+    """Say whether settings, signing keys and both stores are usable, and why not."""
     from service.commands.checking import find_faults  # noqa: PLC0415
 
     settings = settings_or_exit()

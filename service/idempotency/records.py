@@ -1,8 +1,9 @@
 """The SQL of idempotency keys. Nothing here begins or commits a transaction."""
 
+from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import ARRAY, LargeBinary, any_, bindparam, select, text
+from sqlalchemy import ARRAY, LargeBinary, any_, bindparam, func, literal, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from service.idempotency.promise import Kept, Promise
@@ -10,14 +11,17 @@ from service.storage import Connection
 from service.storage.statements import statement
 from service.storage.tables import IdempotencyKey
 
+# An older key is free again; whoever takes it over takes the row over.
+KEPT = timedelta(hours=24)
+_OLDEST = func.clock_timestamp() - literal(KEPT)
+
 FIND = statement(
     "idempotency.find",
     select(IdempotencyKey.resource_id, IdempotencyKey.body_digest).where(
         IdempotencyKey.key_digest == any_(bindparam("digests", type_=ARRAY(LargeBinary))),
-        IdempotencyKey.created_at > text("clock_timestamp() - interval '24 hours'"),
+        IdempotencyKey.created_at > _OLDEST,
     ),
 )
-# A key older than a day is free again; whoever takes it over takes the row over.
 CLAIM = statement(
     "idempotency.claim",
     insert(IdempotencyKey)
@@ -28,7 +32,7 @@ CLAIM = statement(
             "resource_id": text("excluded.resource_id"),
             "created_at": text("excluded.created_at"),
         },
-        where=text("idempotency_keys.created_at <= clock_timestamp() - interval '24 hours'"),
+        where=IdempotencyKey.created_at <= _OLDEST,
     )
     .returning(IdempotencyKey.key_digest),
 )

@@ -212,7 +212,10 @@ async def end(connection: Connection, session_id: UUID, *, owner: UUID, cause: C
 
 
 async def end_all(connection: Connection, owner: UUID, cause: Cause) -> list[UUID]:
-    """End every session of a user. Its own statement, after the user's row was updated: see DESIGN, section 4."""
+    """End every session of a user.
+
+    Its own statement, after the user's row was updated: it sees sign-ins that committed while that one waited.
+    """
     return list((await connection.scalars(END_ALL, {"owner": owner, "cause": cause})).all())
 
 

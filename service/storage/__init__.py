@@ -1,4 +1,4 @@
-"""Postgres, Redis and the caches. Its exports are all that other rooms know of SQLAlchemy."""
+"""Postgres, Redis and the caches. Beside `records`, its exports are all that other rooms know of SQLAlchemy."""
 
 from sqlalchemy.ext.asyncio import AsyncConnection as Connection
 

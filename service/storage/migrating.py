@@ -2,24 +2,26 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from time import monotonic
+from typing import TypeVar
 
 import asyncpg
 from alembic import command
 from alembic.config import Config
 from asyncpg.exceptions import PostgresError
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from service.settings import Settings
 from service.storage import schema
 from service.storage.statements import statement
 
+Answer = TypeVar("Answer")
 logger = logging.getLogger(__name__)
 
 _LOCK = 0x5167_6E65_7400_0001
@@ -50,13 +52,13 @@ async def migrate(settings: Settings, patience: timedelta) -> str:
         connect_args={"async_creator_fn": lambda *_, **__: _connect(settings)},
     )
     # The common case takes no lock: a hundred pods may ask at once.
-    if await _find_fault(engine) is None:
+    if await _ask(engine, schema.find_fault) is None:
         return await _settle(engine, "nothing to do")
     async with _alone(settings):
-        fault = await _find_fault(engine)
+        fault = await _ask(engine, schema.find_fault)
         if fault is None:
             return await _settle(engine, "another process migrated meanwhile")
-        if "upgrade it" in fault:
+        if await _ask(engine, schema.is_too_new):
             raise SchemaTooNew(fault)
         async with engine.connect() as connection:
             await connection.run_sync(_upgrade)
@@ -81,9 +83,9 @@ async def _alone(settings: Settings) -> AsyncIterator[None]:
         await connection.close()
 
 
-async def _find_fault(engine: AsyncEngine) -> str | None:
+async def _ask(engine: AsyncEngine, question: Callable[[AsyncConnection], Awaitable[Answer]]) -> Answer:
     async with engine.connect() as connection:
-        return await schema.find_fault(connection)
+        return await question(connection)
 
 
 async def _settle(engine: AsyncEngine, done: str) -> str:

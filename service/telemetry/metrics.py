@@ -67,7 +67,10 @@ class HashingMetrics:
             "signet_hash_duration_seconds", "Time a password hash ran.", buckets=_HASH_SECONDS, registry=registry
         )
         self.wait = Histogram(
-            "signet_hash_wait_seconds", "Time a password hash waited.", buckets=_HASH_SECONDS, registry=registry
+            "signet_hash_wait_seconds",
+            "Time a password hash waited for a thread; those that found one free are left out.",
+            buckets=_HASH_SECONDS,
+            registry=registry,
         )
         self.depth = sum_of("signet_hash_queue_depth", "Password hashes that wait for a thread.", registry)
         self.threads = sum_of("signet_hash_threads", "Threads that hash passwords.", registry)

@@ -11,6 +11,7 @@ from service.changes.messages import Change, epoch_raised, user_changed
 from service.sessions import records as sessions
 from service.sessions.records import Cause
 from service.storage import Connection, Database
+from service.telemetry.metrics import DomainMetrics
 from service.users import change_records
 from service.users import records as users
 from service.users.change_records import Expected
@@ -24,6 +25,7 @@ class Standing:
 
     database: Database
     announce: Announce
+    metrics: DomainMetrics
 
     async def suspend(self, user_id: UUID, actor: UUID | None, reason: str | None) -> UserRow:
         """Suspend an active user and end every session; a suspended one stays so."""
@@ -33,12 +35,13 @@ class Standing:
             if suspended is not None:
                 await _refuse_without_admin(connection, was_admin=is_admin)
                 # A later statement than the user's own: it sees sign-ins that committed while the first one waited.
-                await sessions.end_all(connection, user_id, Cause.SUSPENDED)
+                ended = await sessions.end_all(connection, user_id, Cause.SUSPENDED)
                 details = {"reason": reason} if reason else {}
                 await _write_down(connection, suspended, Event(Kind.USER_SUSPENDED, user_id, actor, details=details))
             found = suspended or await users.find(connection, user_id)
 
         if suspended is not None:
+            self.metrics.sessions_ended.labels(Cause.SUSPENDED).inc(len(ended))
             await self.announce(*_outdated(suspended))
         return _still_open(found)
 
@@ -62,12 +65,13 @@ class Standing:
             found = closed or await users.find(connection, user_id)
             if closed is not None:
                 await _refuse_without_admin(connection, was_admin=is_admin)
-                await sessions.end_all(connection, user_id, Cause.CLOSED)
+                ended = await sessions.end_all(connection, user_id, Cause.CLOSED)
                 await _write_down(connection, closed, Event(Kind.USER_CLOSED, user_id, actor))
 
         if closed is None:
             _still_open(found)
             raise VersionStale
+        self.metrics.sessions_ended.labels(Cause.CLOSED).inc(len(ended))
         await self.announce(*_outdated(closed))
 
     async def set_roles(self, user_id: UUID, actor: UUID | None, roles: list[str], expected: Expected) -> UserRow:

@@ -74,15 +74,16 @@ COMMON_HEADERS: dict[str, dict[str, Any]] = {
     },
     "RateLimit": {
         "description": "Which limit was met and in how many seconds there is room again "
-        "(draft-ietf-httpapi-ratelimit-headers-10). Comes with `rate_limited`.",
+        "(draft-ietf-httpapi-ratelimit-headers-10). Comes with `rate_limited` and `account_delayed`.",
         "schema": {"type": "string"},
-        "example": '"sign-in";r=0;t=6',
+        "example": '"sign-in-account";r=0;t=6',
         "required": False,
     },
     "RateLimit-Policy": {
-        "description": "That limit: so many requests in so many seconds. Comes with `rate_limited`.",
+        "description": "That limit: so many requests in so many seconds; "
+        "of `lockout`, so many wrong passwords in a row. Comes with `rate_limited` and `account_delayed`.",
         "schema": {"type": "string"},
-        "example": '"sign-in";q=10;w=60',
+        "example": '"sign-in-account";q=10;w=60',
         "required": False,
     },
     "X-Signet-User": {

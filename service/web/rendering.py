@@ -52,14 +52,7 @@ def no_content() -> Response:
 
 
 def problem_body(problem: Problem) -> dict[str, Any]:
-    body: dict[str, Any] = {
-        "type": f"/problems/{problem.code}",
-        "title": problem.title,
-        "status": problem.status,
-        "detail": problem.detail,
-        "code": problem.code,
-        "request_id": facts.current().request_id,
-    }
+    body = _members(problem, facts.current().request_id)
     return {**body, "errors": problem.errors} if problem.errors else body
 
 
@@ -99,17 +92,21 @@ def _refusal(problems: list[type[Problem]]) -> dict[str, Any]:
 
 
 def problem_example(problem: type[Problem]) -> dict[str, Any]:
-    body = {
+    body = _members(problem, REQUEST_ID)
+    errors = [{"pointer": "/email", "detail": "Field required"}]
+    return {**body, "errors": errors} if problem is RequestInvalid else body
+
+
+def _members(problem: Problem | type[Problem], request_id: str) -> dict[str, Any]:
+    """Give what every problem document has."""
+    return {
         "type": f"/problems/{problem.code}",
         "title": problem.title,
         "status": problem.status,
         "detail": problem.detail,
         "code": problem.code,
-        "request_id": REQUEST_ID,
+        "request_id": request_id,
     }
-    return (
-        {**body, "errors": [{"pointer": "/email", "detail": "Field required"}]} if problem is RequestInvalid else body
-    )
 
 
 def warm_answer(warm: Warm) -> Response:

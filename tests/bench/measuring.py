@@ -45,7 +45,7 @@ class Subject:
     kind: str = "again"
     connections: int = CONNECTIONS
     micros: list[float] = field(default_factory=list)
-    # Of these, what other threads than the event loop's used: those that hash.
+    # Of these, what all threads but the event loop's used: the hashes, and the sender of spans.
     micros_beside: list[float] = field(default_factory=list)
 
     @property

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from service.commands import cli
+from service.storage.schema import NEEDED_LEVEL
 from tests.kit.environment import Addresses
 from tests.kit.programs import ROOT
 
@@ -150,6 +151,19 @@ async def test_migrating_again_does_nothing(bare_stores: Addresses) -> None:
     level = await connection.fetchval("SELECT schema_level FROM schema_state")
     await connection.close()
     assert first == f"migrated to level {level}"
+
+
+async def test_a_build_older_than_the_schema_lets_it_be(fresh_stores: Addresses) -> None:
+    connection = await asyncpg.connect(fresh_stores.database_url)
+    await connection.execute("UPDATE schema_state SET schema_level = 1000, compatible_from = 999")
+    await connection.close()
+
+    done = fresh_stores.attempt("migrate")
+
+    assert (done.returncode, done.stderr.splitlines()) == (
+        1,
+        [f"Error: the schema needs builds of level 999, this one is of {NEEDED_LEVEL}: upgrade it"],
+    )
 
 
 def test_two_that_migrate_at_once_migrate_once(bare_stores: Addresses) -> None:

@@ -1,4 +1,4 @@
-"""What each action revokes, on every replica within the promised second: DESIGN, section 4, row by row."""
+"""What each action revokes, on every replica within the promised second: the table in docs/tokens.md, row by row."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

@@ -91,6 +91,25 @@ async def test_a_sign_in_that_failed_by_our_fault_says_so(
     assert reading.value("signet_database_pool_timeouts_total") == failed["pool"]
 
 
+async def test_sessions_that_end_with_their_user_are_counted(service: Service, ada: Person, admin: Person) -> None:
+    path = f"/v1/users/{ada.id}"
+    boss, before = await admin.sign_in(), await read_metrics(service)
+    await ada.sign_in("phone")
+    await ada.sign_in("laptop")
+
+    for _ in range(2):
+        assert (await service.post(f"{path}/suspend", token=boss.access_token)).status_code == 200
+    assert (await service.post(f"{path}/reinstate", token=boss.access_token)).status_code == 200
+    await ada.sign_in("phone")
+    for status in (204, 409):
+        assert (await service.delete(path, token=boss.access_token)).status_code == status
+
+    assert gained(before, await read_metrics(service), "signet_sessions_ended_total") == {
+        frozenset({("cause", "suspended")}): 2.0,
+        frozenset({("cause", "closed")}): 1.0,
+    }
+
+
 async def test_a_request_that_its_deadline_cut_off_is_counted_as_it_was_answered(
     start_service: StartService, database: asyncpg.Connection
 ) -> None:
