@@ -160,6 +160,10 @@ async def _reload_keys_for_ever(parts: Parts) -> None:
             await asyncio.sleep(_RETRY_SECONDS)
         except KeyUnreadable as error:
             logger.error("keys can't be loaded", extra={"reason": str(error)})  # noqa: TRY400 - no trace: it is said
+        except Exception:
+            # This duty starts again; without the wish it would wait for the next change of keys.
+            parts.hearing.keys_wanted.set()
+            raise
 
 
 async def reload_keys(parts: Parts) -> None:
