@@ -24,6 +24,7 @@ import service.web.pages
 from service.clock import Clock
 from service.errors import InternalError, Overloaded, Problem, StoreAway
 from service.gauges import Gauges
+from service.keys.rotating import KeyUnreadable
 from service.lifespan import lifespan, reload_keys
 from service.oauth import rendering as oauth_rendering
 from service.oauth.problems import OAuthProblem
@@ -156,12 +157,19 @@ def _gate(parts: Parts) -> Gate:
     async def is_standing(claims: Claims) -> bool:
         return await parts.stores.database.read(sessions.is_standing, claims.session_id, claims.epoch)
 
+    async def load_keys() -> None:
+        try:
+            await reload_keys(parts)
+        except KeyUnreadable as error:
+            # That key may have signed this token. The log has it from the duty that reloads.
+            raise StoreAway from error
+
     security = parts.security
     return Gate(
         tokens=security.tokens,
         revocations=security.revocations,
         clock=parts.clock,
-        load_keys=lambda: reload_keys(parts),
+        load_keys=load_keys,
         is_standing=is_standing,
         pulse=parts.pulse,
         max_age_seconds=parts.settings.revocation_max_age.total_seconds(),

@@ -40,11 +40,7 @@ async def lifespan(parts: Parts, lifecycle: Lifecycle, tracing: Tracing) -> Asyn
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await _end(tasks)
         if parts.metrics.are_shared:
             # What was counted since the last look stays in the files of this worker's slot.
             parts.metrics.read()
@@ -74,6 +70,15 @@ async def close(parts: Parts) -> None:
 def kept(parts: Parts) -> timedelta:
     """How far back changes still matter: twice the life of an access token."""
     return parts.settings.changes_kept
+
+
+async def _end(tasks: set[asyncio.Task[None]]) -> None:
+    """End what runs; whatever one of them has failed of, all that is open is closed after it."""
+    for task in tasks:
+        task.cancel()
+    for ended in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(ended, Exception):
+            log_failure(logger, "a task had ended with a failure", ended)
 
 
 async def _run(parts: Parts, lifecycle: Lifecycle) -> None:
@@ -110,19 +115,38 @@ async def _keep_up(name: str, duty: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _load_at_last(parts: Parts) -> None:
-    """Try to load until it works; the log and the start-up probe say what is missing."""
+    """Try to load until it works, whatever is in the way; the log and the start-up probe say what is missing."""
     said = ""
     while True:
         try:
             await load(parts)
-        except (DatabaseAway, SchemaUnusable, KeyUnreadable) as error:
-            sentence = "Postgres can't be reached" if isinstance(error, DatabaseAway) else str(error)
-            if sentence != said:
-                logger.warning("waiting to start", extra={"reason": sentence})
-                said = sentence
+        except Exception as error:  # noqa: BLE001 - an operator may repair it, and nobody restarts us for it
+            reason = _reason(error)
+            if reason != said:
+                _say_what_is_missing(error, reason)
+                said = reason
             await asyncio.sleep(_RETRY_SECONDS)
         else:
             return
+
+
+def _reason(error: Exception) -> str:
+    """Say in a sentence what a start waits for; of what was not foreseen only the kind, down to the driver's."""
+    if isinstance(error, DatabaseAway):
+        return "Postgres can't be reached"
+    if isinstance(error, SchemaUnusable | KeyUnreadable):
+        return str(error)
+    cause: BaseException = error
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    return type(cause).__name__
+
+
+def _say_what_is_missing(error: Exception, reason: str) -> None:
+    if isinstance(error, DatabaseAway | SchemaUnusable | KeyUnreadable):
+        logger.warning("waiting to start", extra={"reason": reason})
+    else:
+        log_failure(logger, "the start failed and is tried again", error, reason=reason)
 
 
 async def _reload_keys_for_ever(parts: Parts) -> None:
@@ -136,6 +160,10 @@ async def _reload_keys_for_ever(parts: Parts) -> None:
             await asyncio.sleep(_RETRY_SECONDS)
         except KeyUnreadable as error:
             logger.error("keys can't be loaded", extra={"reason": str(error)})  # noqa: TRY400 - no trace: it is said
+        except Exception:
+            # This duty starts again; without the wish it would wait for the next change of keys.
+            parts.hearing.keys_wanted.set()
+            raise
 
 
 async def reload_keys(parts: Parts) -> None:

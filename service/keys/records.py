@@ -26,19 +26,25 @@ ALL = statement(
 )
 ADD = statement(
     "keys.add",
-    insert(SigningKey).values(
+    insert(SigningKey)
+    .values(
         kid=bindparam("kid"),
         algorithm=bindparam("algorithm"),
         sealed_private=bindparam("sealed_private"),
         active_at=func.clock_timestamp() + bindparam("lead"),
-    ),
+    )
+    .returning(SigningKey.active_at),
 )
-# A key's last token is signed when its successor starts, and lives for a while after that.
+# A key's last token is signed when its successor starts, and lives for a while after that. One that was to sign later
+# than the successor would be the newest of all by then, and go while its tokens live: it is put before it instead.
 RETIRE_OTHERS = statement(
     "keys.retire_others",
     update(SigningKey)
     .where(SigningKey.kid != bindparam("successor"))
-    .values(retired_at=func.least(SigningKey.retired_at, func.clock_timestamp() + bindparam("outlives"))),
+    .values(
+        active_at=func.least(SigningKey.active_at, bindparam("latest", type_=SigningKey.active_at.type)),
+        retired_at=func.least(SigningKey.retired_at, func.clock_timestamp() + bindparam("outlives")),
+    ),
 )
 RESEAL = statement(
     "keys.reseal",
@@ -80,15 +86,16 @@ async def all_keys(connection: Connection) -> list[StoredKey]:
     return [StoredKey(*row) for row in await connection.execute(ALL)]
 
 
-async def add(connection: Connection, key_id: str, algorithm: str, sealed_private: bytes, lead: timedelta) -> None:
-    """Publish a key that signs after `lead`."""
+async def add(connection: Connection, key_id: str, algorithm: str, sealed_private: bytes, lead: timedelta) -> datetime:
+    """Publish a key that signs after `lead`; gives the instant."""
     row = {"kid": key_id, "algorithm": algorithm, "sealed_private": sealed_private, "lead": lead}
-    await connection.execute(ADD, row)
+    return (await connection.execute(ADD, row)).scalar_one()
 
 
-async def retire_others(connection: Connection, successor: str, outlives: timedelta) -> None:
-    """Give every other key an end, `outlives` from now."""
-    await connection.execute(RETIRE_OTHERS, {"successor": successor, "outlives": outlives})
+async def retire_others(connection: Connection, successor: str, active_at: datetime, outlives: timedelta) -> None:
+    """Give every other key an end, `outlives` from now, and let none sign after the successor does."""
+    latest = active_at - timedelta(microseconds=1)
+    await connection.execute(RETIRE_OTHERS, {"successor": successor, "latest": latest, "outlives": outlives})
 
 
 async def reseal(connection: Connection, key_id: str, sealed: bytes) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from service.audit import records as audit
 from service.audit.events import Event
@@ -113,19 +113,19 @@ class Rotating:
         return newest.active_at + self.rules.rotate_after - self.rules.lead <= newest.database_time
 
     async def _succeed(self, connection: Connection, lead: timedelta) -> str:
-        key_id = await self._add(connection, lead)
+        key_id, active_at = await self._add(connection, lead)
         outlives = lead + self.rules.access_ttl + self.rules.leeway + _MARGIN
-        await keys.retire_others(connection, key_id, outlives)
+        await keys.retire_others(connection, key_id, active_at, outlives)
         await changes.append(connection, keys_changed())
         await audit.write(connection, Event(AuditKind.KEY_ROTATED, None, details={"kid": key_id}))
         return key_id
 
-    async def _add(self, connection: Connection, lead: timedelta) -> str:
+    async def _add(self, connection: Connection, lead: timedelta) -> tuple[str, datetime]:
+        """Make a key that signs after the lead; gives its `kid` and the instant."""
         key_id = new_key_id()
         private = await asyncio.to_thread(new_private_key, self.rules.algorithm)
         sealed = self.secrets.seal(private_pem(private), key_id)
-        await keys.add(connection, key_id, self.rules.algorithm, sealed, lead)
-        return key_id
+        return key_id, await keys.add(connection, key_id, self.rules.algorithm, sealed, lead)
 
     def _opened(self, key: StoredKey) -> VerifyingKey:
         private = load_private_key(self._unsealed(key))

@@ -32,7 +32,9 @@ class Gate:
     pulse: Pulse
     max_age_seconds: float
     _reloading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    # When the last attempt was over, and whether it loaded them.
     _reloaded_at: float = 0.0
+    _is_reloaded: bool = True
 
     async def claims_or_refuse(self, authorization: bytes | None) -> Claims:
         """Return the claims of a bearer token, or refuse with 401."""
@@ -79,15 +81,23 @@ class Gate:
             raise TokenInvalid from None
 
     async def _reload_keys(self) -> bool:
-        """Load the keys once for all who wait; tokens with an invented `kid` cause one load a second, not more."""
+        """Load the keys once for all who wait; tokens with an invented `kid` cause one load a second, not more.
+
+        A load that failed is one too: who waited for it, and who comes within the second, is refused with it.
+        """
         asked_at = self.clock.timestamp()
         async with self._reloading:
-            if self._reloaded_at > asked_at:
-                return True
-            if asked_at - self._reloaded_at < _RELOAD_PAUSE_SECONDS:
-                return False
-            await self.load_keys()
-            self._reloaded_at = self.clock.timestamp()
+            has_waited = self._reloaded_at > asked_at
+            if has_waited or asked_at - self._reloaded_at < _RELOAD_PAUSE_SECONDS:
+                if not self._is_reloaded:
+                    raise StoreAway
+                return has_waited
+            self._is_reloaded = False
+            try:
+                await self.load_keys()
+                self._is_reloaded = True
+            finally:
+                self._reloaded_at = self.clock.timestamp()
             return True
 
     async def _is_revoked(self, claims: Claims) -> bool:

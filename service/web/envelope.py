@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from opentelemetry.trace import Span, use_span
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.errors import InternalError, Problem
+from service.errors import InternalError, Problem, StoreAway
 from service.telemetry import facts
 from service.telemetry.facts import Facts
 from service.telemetry.logs import log_failure
@@ -25,6 +25,8 @@ from service.web.shortcuts import Shortcuts
 logger = logging.getLogger(__name__)
 
 _CLOSE = (b"connection", b"close")
+# What is answered before the start is over: it needs nothing that is loaded, or refuses by itself until it has that.
+_BEFORE_START = ("/v1/verify", "/.well-known/", "/docs", "/openapi.json", "/problems")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,16 +136,28 @@ class Envelope:
 
         with facts.gathering(exchange.gathered):
             shortcut = self._shortcuts.find(scope, exchange.headers)
-            known = self._is_host_known(exchange)
-            problem = await self._run(shortcut or self.api, scope, receive, send_complete) if known else HostUnknown()
+            refused = self._find_refusal(scope, exchange)
+            problem = refused or await self._run(shortcut or self.api, scope, receive, send_complete)
             if problem is not None and not exchange.status:
                 await problem_answer(problem)(scope, receive, send_complete)
             seconds = perf_counter() - exchange.started
             exchange.route = route_of(scope)
             seen = scope["method"], exchange.route, exchange.status, exchange.gathered, seconds
-            if shortcut or not known:
+            if shortcut or refused:
                 self._recording.uninstrumented(*seen)
             self._recording.request(*seen)
+
+    def _find_refusal(self, scope: Scope, exchange: Exchange) -> Problem | None:
+        """Find what keeps a request from the API: a host that is not ours, or a process that has not loaded all.
+
+        Without keys a sign-in would be committed and its tokens could not be signed, and a refresh token spent for
+        nothing; and the schema may be none that this build may write to.
+        """
+        if not self._is_host_known(exchange):
+            return HostUnknown()
+        if self.lifecycle.started_at is None and not scope["path"].startswith(_BEFORE_START):
+            return StoreAway("This replica has not started yet. Try again shortly.")
+        return None
 
     async def _run(self, api: ASGIApp, scope: Scope, receive: Receive, send: Send) -> Problem | None:
         """Run the API under the deadline; gives the problem to answer with when it got no further."""

@@ -133,6 +133,65 @@ async def test_keys_follow_one_another_and_there_is_always_one_that_signs(
     assert len(rows) <= 2
 
 
+@pytest.mark.parametrize("until_it_signs", [MOMENT, timedelta(seconds=20)], ids=["minutes", "seconds"])
+async def test_a_successor_that_was_overtaken_never_signs_where_that_is_known(
+    rotator: Rotator, fresh_database: asyncpg.Connection, until_it_signs: timedelta
+) -> None:
+    rotating = rotator()
+    await rotating.make_first()
+    overtaken = await rotating.rotate()
+    await age_keys(fresh_database, LEAD - until_it_signs)
+
+    successor = await rotating.rotate(at_once=True)
+
+    gone_after = LAST_TOKENS + timedelta(minutes=1)
+    for _ in range(gone_after // timedelta(minutes=1)):
+        await rotating.load()
+        assert rotating.ring.signing_key(Clock().timestamp()).key_id == successor
+        await age_keys(fresh_database, timedelta(minutes=1))
+        await rotating.keep()
+    assert [row["kid"] for row in await key_rows(fresh_database)] == [successor]
+    assert overtaken != successor
+
+
+async def test_what_an_overtaken_successor_signs_where_that_is_not_known_yet_stands_as_long_as_it_lives(
+    rotator: Rotator, fresh_database: asyncpg.Connection
+) -> None:
+    rotating, unaware = rotator(), rotator()
+    await rotating.make_first()
+    overtaken = await rotating.rotate()
+    await age_keys(fresh_database, LEAD)
+    await unaware.load()
+    assert unaware.ring.signing_key(Clock().timestamp()).key_id == overtaken
+    # By the clock of the database it has a moment left.
+    await age_keys(fresh_database, -timedelta(seconds=5))
+
+    await rotating.rotate(at_once=True)
+
+    await age_keys(fresh_database, LAST_TOKENS - timedelta(seconds=30))
+    await rotating.keep()
+    await rotating.load()
+    assert rotating.ring.find(overtaken) is not None
+
+
+async def test_a_shorter_lead_overtakes_too(rotator: Rotator, fresh_database: asyncpg.Connection) -> None:
+    rotating, hasty = rotator(), rotator(key_lead="1h")
+    await rotating.make_first()
+    overtaken = await rotating.rotate()
+    await age_keys(fresh_database, LEAD - timedelta(hours=1) - MOMENT)
+
+    successor = await hasty.rotate()
+
+    signers = set()
+    await age_keys(fresh_database, timedelta(minutes=54))
+    for _ in range(6):
+        await rotating.load()
+        signers.add(rotating.ring.signing_key(Clock().timestamp()).key_id)
+        await age_keys(fresh_database, timedelta(minutes=3))
+    assert successor in signers
+    assert overtaken not in signers
+
+
 async def test_loading_tells_when_a_key_is_gone(rotator: Rotator, fresh_database: asyncpg.Connection) -> None:
     rotating = rotator()
     await rotating.make_first()

@@ -11,7 +11,8 @@ from tests.kit.mint import header_of
 from tests.kit.people import Person, SignedIn, new_person, problem
 from tests.kit.refreshing import refresh, refreshed
 from tests.kit.services import free_ports, running_service
-from tests.kit.signing_keys import key_rows, published
+from tests.kit.signing_keys import key_rows, published, until_published
+from tests.kit.waiting import eventually
 
 OTHER_SECRET = "an0ther-S3cret-For-Tests-With-Plenty-Of-Symbols"
 
@@ -55,6 +56,30 @@ async def test_a_key_that_cannot_be_decrypted_refuses_start_and_is_never_made_an
     assert f"signing keys: signing key {before[0]['kid']} can't be decrypted" in checked.stdout
     async with running_service(fresh_stores, tmp_path / "log") as service:
         assert await published(service) == {before[0]["kid"]}
+
+
+async def test_a_change_of_keys_that_could_not_be_followed_is_followed_after_the_repair(
+    fresh_stores: Addresses, fresh_database: asyncpg.Connection, tmp_path: Path
+) -> None:
+    fresh_stores.command("keys", "rotate")
+    fresh_stores.command("keys", "rotate")
+    first, successor = [row["kid"] for row in await key_rows(fresh_database)]
+    async with running_service(fresh_stores, tmp_path / "log") as service:
+        assert await published(service) == {first, successor}
+        async with fresh_database.transaction():
+            await fresh_database.execute("DELETE FROM signing_keys WHERE kid = $1", successor)
+            await fresh_database.execute("INSERT INTO changes (kind) VALUES ('keys')")
+            await fresh_database.execute("ALTER TABLE signing_keys RENAME TO signing_keys_away")
+
+        async def has_failed() -> bool:
+            return '"duty":"reload keys"' in service.log.read_text()
+
+        await eventually(has_failed, within=5)
+        assert await published(service) == {first, successor}
+
+        await fresh_database.execute("ALTER TABLE signing_keys_away RENAME TO signing_keys")
+
+        await until_published(service, first)
 
 
 async def test_a_secret_is_rotated_in_two_rollouts_that_nobody_notices(fresh_stores: Addresses, tmp_path: Path) -> None:

@@ -3,12 +3,15 @@
 import asyncio
 from functools import partial
 from time import monotonic
+from uuid import uuid4
 
 import asyncpg
 import pytest
 
 from service.settings import Settings
+from tests.kit.claims import read_claims
 from tests.kit.everywhere import accepted_everywhere, refused_everywhere
+from tests.kit.mint import mint_of
 from tests.kit.otlp import attributes, collecting
 from tests.kit.people import Person, SignedIn
 from tests.kit.racing import transaction
@@ -40,6 +43,7 @@ from tests.outages.ways import (
     SLOW_POSTGRES_SECONDS,
     Away,
     cut,
+    frozen,
     killed,
     read_only_postgres,
     reset,
@@ -53,6 +57,24 @@ POOL = Settings.model_fields["database_pool"].default
 BEFORE_THE_FIRST_GIVES_UP = 0.55
 in_every_way = pytest.mark.parametrize("way", POSTGRES_AWAY)
 in_every_unwritable_way = pytest.mark.parametrize("way", POSTGRES_UNWRITABLE)
+
+
+async def test_tokens_of_keys_not_known_here_are_refused_in_time_however_many_wait(
+    replicas_behind_faults: tuple[Service, Service], behind: Behind, ada: Person, database: asyncpg.Connection
+) -> None:
+    service, _ = replicas_behind_faults
+    token = (await ada.sign_in()).access_token
+    mint = await mint_of(database, token)
+    forged = [mint.sign(read_claims(token), kid=uuid4().hex) for _ in range(12)]
+
+    async with frozen(behind.postgres):
+        await all_away_in_time(*(partial(service.get, "/v1/verify", token=each) for each in forged))
+        assert await service.accepts(token)
+
+    async def is_certain() -> bool:
+        return (await service.get("/v1/verify", token=forged[0])).status_code == 401
+
+    await eventually(is_certain, within=BACK_WITHIN)
 
 
 @in_every_way
