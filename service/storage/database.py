@@ -1,4 +1,4 @@
-"""Postgres: connections handed out in turn, reads that commit themselves, transactions one can see."""
+"""Postgres: connections handed out in turn, single statements that commit themselves, transactions one can see."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator

@@ -57,7 +57,8 @@ async def test_a_replica_that_is_told_to_go_serves_until_balancers_have_looked_e
 
 async def test_what_is_under_way_at_the_end_is_finished(start_service: StartService) -> None:
     """Signing in takes long enough to be caught in the middle: one thread hashes for all, slowly."""
-    slowly = {"SIGNET_HASH_THREADS": "1", "SIGNET_HASH_WAIT": "30s", "SIGNET_ARGON2_ITERATIONS": "16"}
+    slowly = {"SIGNET_HASH_THREADS": "1", "SIGNET_HASH_WAIT": "30s"}
+    slowly |= {"SIGNET_ARGON2_ITERATIONS": "10", "SIGNET_ARGON2_MEMORY_KIB": "12288"}
     leaving = await start_service(SIGNET_DRAIN="0", **slowly)
     ada = await new_person(leaving, "ada@example.com")
     under_way = [asyncio.ensure_future(ada.sign_in(service=leaving)) for _ in range(12)]
