@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from service.limits.local_counts import LocalCounts
 from service.limits.policies import Lockout, Policy
 from service.security.secrets import Secrets
-from service.storage import Redis, RedisAway, RedisGivenUp
+from service.storage import Redis, RedisAway, RedisGone
 
 _LOCKOUT = "lockout"
 _LONGEST_RUN = 32
@@ -59,7 +59,7 @@ class Counting:
         try:
             counted, late_ms = await self.redis.take(*requests, failures=failures)
         except RedisAway as error:
-            if isinstance(error, RedisGivenUp):
+            if isinstance(error, RedisGone):
                 self.local.note_away()
             return self._take_without_redis(charges, failures)
         for charge in charges[counted:]:

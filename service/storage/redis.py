@@ -14,6 +14,7 @@ from purgatory.domain.messages.events import ContextChanged
 from purgatory.domain.model import CLOSED, OpenedState
 from redis.asyncio.client import PubSub
 from redis.credentials import CredentialProvider
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError
 from redis.maint_notifications import MaintNotificationsConfig
 
@@ -39,8 +40,8 @@ class RedisAway(Exception):  # noqa: N818 - it says what is the matter
     """Redis did not answer in time. Whoever asked goes on without it."""
 
 
-class RedisGivenUp(RedisAway):
-    """It was not even asked: it has failed too often just now."""
+class RedisGone(RedisAway):
+    """Its connections break, or it has failed so often that it is not asked: it may come back with nothing."""
 
 
 class Credentials(CredentialProvider):
@@ -147,10 +148,10 @@ class Redis:
                     answer = await self._in_place(name, *words)
         except OpenedState as error:
             self._metrics.commands.labels("not_asked").inc()
-            raise RedisGivenUp from error
+            raise RedisGone from error
         except _FAILURES as error:
             self._metrics.commands.labels("failed").inc()
-            raise RedisAway from error
+            raise (RedisGone if _is_broken(error) else RedisAway) from error
         self._metrics.commands.labels("answered").inc()
         return answer
 
@@ -184,6 +185,12 @@ class Redis:
             was_open, self.is_breaker_open = self.is_breaker_open, change.state != CLOSED
             if self.is_breaker_open and not was_open:
                 self._metrics.breaker_opened.inc()
+
+
+def _is_broken(error: BaseException) -> bool:
+    """Tell a connection that broke, or could not be had, from an answer that was late or a refusal."""
+    is_late = isinstance(error, TimeoutError)
+    return isinstance(error, RedisConnectionError | RuntimeError) or (isinstance(error, OSError) and not is_late)
 
 
 def _new_client(settings: Settings, socket_timeout: float | None) -> redis.Redis:

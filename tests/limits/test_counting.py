@@ -184,6 +184,8 @@ async def test_a_charge_is_given_back_where_it_was_counted(stores: Addresses) ->
 
         # Two were charged in memory, where Redis was away; what Redis had counted takes nothing off them.
         assert [(await alone.take(office)).late_ms > 0 for _ in range(3)] == [False, False, True]
+        # As if that absence were long ago: Redis alone counts again.
+        local.away_at = float("-inf")
         assert [(await counting.take(office)).late_ms > 0 for _ in range(5)] == [*[False] * 4, True]
 
 
@@ -337,6 +339,20 @@ async def test_an_account_that_waits_is_not_counted_in_memory_either(stores: Add
     assert [milliseconds > 0 for milliseconds in counted] == [False, False, True]
 
 
+async def test_a_connection_that_can_not_be_had_is_an_absence_and_a_late_answer_is_none(stores: Addresses) -> None:
+    policy, gone, slow = Policy("any", 4, HOUR), LocalCounts(), LocalCounts()
+    async with counting_of(stores, gone, NOWHERE) as counting:
+        await counting.take((policy, "an office"))
+    async with counting_of(stores, slow, redis_timeout="100ms") as counting, redis_of(settings_of(stores)) as other:
+        await counting.take((policy, "an office"))
+        await other._client.client_pause(400, all=True)
+        late = await counting.take((policy, "an office"))
+
+    assert gone.remembers(policy)
+    assert not late.is_shared
+    assert not slow.remembers(policy)
+
+
 async def test_memory_is_bounded_and_the_least_recently_charged_goes_first() -> None:
     counts, policy = LocalCounts(Watch()), Policy("any", 1, HOUR)
     for number in range(50_001):
@@ -364,8 +380,10 @@ async def test_a_dead_redis_is_asked_a_few_times_and_then_left_alone(stores: Add
 
 
 @asynccontextmanager
-async def counting_of(stores: Addresses, local: LocalCounts, redis_url: str | None = None) -> AsyncIterator[Counting]:
+async def counting_of(
+    stores: Addresses, local: LocalCounts, redis_url: str | None = None, **changed: str
+) -> AsyncIterator[Counting]:
     """Count on the test's Redis, or where there is none."""
-    settings = settings_of(stores, redis_url=redis_url or stores.redis_url)
+    settings = settings_of(stores, redis_url=redis_url or stores.redis_url, **changed)
     async with redis_of(settings) as redis:
         yield Counting(redis, local, Secrets([SECRET]), 1, Lockout())
