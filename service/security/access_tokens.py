@@ -1,13 +1,17 @@
 """Access tokens: signing them, verifying them, and the memo of those verified already."""
 
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
 import jwt
+import orjson
+from jwt.algorithms import get_default_algorithms
 from uuid_utils.compat import uuid7
 
 from service.clock import Clock
@@ -18,6 +22,7 @@ CLIENT_ID = "signet"
 TOKEN_TYPE = "at+jwt"  # noqa: S105 - RFC 9068's name of the type
 _REQUIRED = ["iss", "aud", "sub", "sid", "iat", "exp", "jti", "client_id", "auth_time", "epoch"]
 _LONGEST_TOKEN = 8192
+_ALGORITHMS = get_default_algorithms()
 
 
 class TokenRefused(Exception):  # noqa: N818 - an outcome
@@ -79,8 +84,7 @@ class AccessTokens:
             "epoch": grant.epoch,
             **{name: value for name, value in optional.items() if value},
         }
-        headers = {"kid": key.key_id, "typ": TOKEN_TYPE}
-        return jwt.encode(payload, key.private, key.algorithm, headers), expires - now
+        return _signed(payload, key), expires - now
 
     def verify(self, raw_token: bytes) -> Claims:
         """Return the claims of a genuine, unexpired token or raise TokenRefused. Revocation is not looked at here."""
@@ -174,3 +178,18 @@ def _texts(values: object) -> tuple[str, ...]:
     if not isinstance(values, list):
         raise TokenRefused("claims")
     return tuple(_text(value) for value in values)
+
+
+def _signed(payload: dict[str, Any], key: VerifyingKey) -> str:
+    """Write the compact form (RFC 7515, 3.1). The library signs; how it writes costs half of the signature again."""
+    signed = _header(key.key_id, key.algorithm) + b"." + _base64url(orjson.dumps(payload))
+    return (signed + b"." + _base64url(_ALGORITHMS[key.algorithm].sign(signed, key.private))).decode()
+
+
+@lru_cache(maxsize=8)
+def _header(key_id: str, algorithm: str) -> bytes:
+    return _base64url(orjson.dumps({"alg": algorithm, "kid": key_id, "typ": TOKEN_TYPE}))
+
+
+def _base64url(raw: bytes) -> bytes:
+    return urlsafe_b64encode(raw).rstrip(b"=")

@@ -5,9 +5,9 @@ sign-in does all its work with caches that a hash has swept (measured).
 """
 
 from collections.abc import Mapping
+from typing import Any, cast
 
-from fastapi import FastAPI
-from starlette.middleware.exceptions import ExceptionMiddleware
+from fastapi import FastAPI, Request, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.web.bodies import StrictRoute
@@ -18,14 +18,20 @@ class Shortcut:
 
     def __init__(self, api: FastAPI, route: StrictRoute) -> None:
         # The envelope answers for what is unexpected.
-        refusals = {kind: refuse for kind, refuse in api.exception_handlers.items() if kind is not Exception}
+        self._refusals = {kind: refuse for kind, refuse in api.exception_handlers.items() if kind is not Exception}
         self._api = api
         self._route = route
-        self._answer = ExceptionMiddleware(route.app, refusals)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope.update(app=self._api, route=self._route, path_params={})
-        await self._answer(scope, receive, send)
+        try:
+            await self._route.app(scope, receive, send)
+        except Exception as error:
+            refuse = next((self._refusals[kind] for kind in type(error).__mro__ if kind in self._refusals), None)
+            if refuse is None:
+                raise
+            answer: Response = await cast("Any", refuse)(Request(scope, receive), error)
+            await answer(scope, receive, send)
 
 
 class Shortcuts:
