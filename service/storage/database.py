@@ -8,7 +8,7 @@ from typing import Concatenate, ParamSpec, TypeVar, cast
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, NullPool
+from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from service.settings import Settings
 from service.storage.connecting import Trust, connect, pooler_options
@@ -33,8 +33,7 @@ class Database:
         self._metrics = metrics
         self._trust = Trust()
         self._observer = Observer(metrics, settings.slow_query)
-        self._engine = self._new_engine(pool_size=settings.database_pool, max_overflow=0, pool_timeout=1)
-        self._apart = self._new_engine(poolclass=NullPool)
+        self._engine = self._new_engine()
         is_pooled_outside = settings.database_pooler == "transaction"
         self._lending = Lending(self._engine, self._trust, self._observer, is_pooled_outside=is_pooled_outside)
         self._places = asyncio.Semaphore(settings.database_pool)
@@ -81,13 +80,16 @@ class Database:
     async def apart(self) -> AsyncIterator[AsyncConnection]:
         """Open a connection outside the pool that commits each statement: for the poll of changes."""
         with translated(self._metrics.errors):
-            async with self._apart.connect() as connection:
-                yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+            driver = await connect(self._settings)
+            try:
+                # As in `_ask`.
+                yield cast("AsyncConnection", self._lending.over(driver))
+            finally:
+                await driver.close()
 
     async def close(self) -> None:
         self._lending.close()
         await self._engine.dispose()
-        await self._apart.dispose()
 
     async def _ask(
         self,
@@ -145,14 +147,17 @@ class Database:
         finally:
             self.waiting -= 1
 
-    def _new_engine(self, **pooling: object) -> AsyncEngine:
+    def _new_engine(self) -> AsyncEngine:
         engine = create_async_engine(
             "postgresql+asyncpg://",
             connect_args={"async_creator_fn": self._connect, **pooler_options(self._settings)},
             isolation_level="READ COMMITTED",
             # A driver's message must not carry an address or a hash into a log.
             hide_parameters=True,
-            **({"poolclass": AsyncAdaptedQueuePool} | pooling),
+            poolclass=AsyncAdaptedQueuePool,
+            pool_size=self._settings.database_pool,
+            max_overflow=0,
+            pool_timeout=1,
         )
         self._trust.watch(engine)
         self._observer.watch(engine)

@@ -45,6 +45,9 @@ class Rows(list[Row]):
     def first(self) -> Row | None:
         return self[0] if self else None
 
+    def all(self) -> "Rows":
+        return self
+
     def one_or_none(self) -> Row | None:
         if len(self) > 1:
             raise MultipleResultsFound
@@ -114,18 +117,26 @@ class Direct:
     driver: asyncpg.Connection
     rendering: Rendering
     observer: Observer
+    is_pooled_outside: bool
 
     async def execute(self, statement: Executable, parameters: Mapping[str, Any] = _NONE) -> Rows:
         name = statement.get_execution_options().get("statement_name", "unnamed")
         rendered = self.rendering.render(statement, name, parameters)
         seen = self.observer.begin(name, rendered.sql)
         try:
-            rows = await self.driver.fetch(rendered.named, *rendered.values(parameters), record_class=Row)
+            rows = await self._fetch(rendered.named, rendered.values(parameters))
         except BaseException as error:
             self.observer.end(seen, type(error).__name__)
             raise
         self.observer.end(seen)
         return Rows(rows)
+
+    async def _fetch(self, sql: str, values: list[Any]) -> list[Row]:
+        if not self.is_pooled_outside:
+            return await self.driver.fetch(sql, *values, record_class=Row)
+        # Behind PgBouncer a statement is prepared and run on one server connection only in a transaction.
+        async with self.driver.transaction(isolation="read_committed"):
+            return await self.driver.fetch(sql, *values, record_class=Row)
 
     async def scalar(self, statement: Executable, parameters: Mapping[str, Any] = _NONE) -> Any:  # noqa: ANN401
         row = (await self.execute(statement, parameters)).first()
@@ -152,14 +163,8 @@ class Lending:
         """Lend a connection; raises ConnectionDied when it ends meanwhile. What was cut off is closed, not kept."""
         kept = self._find_at_hand() or await self._take()
         driver = cast("asyncpg.Connection", kept.driver_connection)
-        direct = Direct(driver, self._rendering, self._observer)
         try:
-            if self._is_pooled_outside:
-                # Behind PgBouncer a statement is prepared and run on one server connection only in a transaction.
-                async with driver.transaction(isolation="read_committed"):
-                    yield direct
-            else:
-                yield direct
+            yield self.over(driver)
         except BaseException as error:
             is_dead = driver.is_closed()
             if is_dead or not isinstance(error, PostgresError):
@@ -170,6 +175,10 @@ class Lending:
                 raise ConnectionDied from error
             raise
         self._at_hand.append(kept)
+
+    def over(self, driver: asyncpg.Connection) -> Direct:
+        """Take a connection of the driver for single statements."""
+        return Direct(driver, self._rendering, self._observer, self._is_pooled_outside)
 
     def make_room(self) -> None:
         """Give a connection back to the pool, if one is at hand: whoever has a place finds one there then."""
