@@ -18,6 +18,8 @@ _BCRYPT = re.compile(r"\$2[aby]\$(?P<cost>\d\d)\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-
 _BCRYPT_READS = 72
 _MOST_MEMORY_KIB, _MOST_PASSES, _MOST_LANES, _MOST_COST = 262_144, 10, 8, 14
 _LEAST_COST = 4
+# It reads what a hash costs out of the hash; to make one takes longer than all else around it.
+_VERIFIER = argon2.PasswordHasher()
 _SCHEME = re.compile(r"argon2(?:id|i|d)\$\d+,\d+,\d+|bcrypt\$\d+", re.ASCII)
 
 
@@ -45,7 +47,7 @@ def is_match(password_hash: str, raw_password: str) -> bool:
         if password_hash.startswith("$2"):
             # Every bcrypt reads 72 bytes and stops at NUL; the library refuses both instead.
             return bcrypt.checkpw(secret.split(b"\0")[0][:_BCRYPT_READS], password_hash.encode())
-        return argon2.PasswordHasher().verify(password_hash, secret)
+        return _VERIFIER.verify(password_hash, secret)
     except (VerificationError, ValueError):
         # The second: a hash that the library can't read matches no password.
         return False
