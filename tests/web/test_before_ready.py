@@ -80,7 +80,7 @@ async def test_whatever_a_start_fails_of_is_told_once_and_tried_again_until_it_i
     await fresh_database.execute("ALTER TABLE changes_away RENAME TO changes")
 
     await eventually(is_ready, unforeseen, within=10)
-    assert unforeseen.log.read_text().count("UndefinedTableError") == 1
+    assert unforeseen.log.read_text().count('"reason":"UndefinedTableError"') == 1
 
 
 async def test_a_process_that_never_started_ends_in_order(unforeseen: Service) -> None:

@@ -84,7 +84,7 @@ async def test_redis_is_reported_and_never_required(start_service: StartService)
     assert answer.status_code == 200
     assert answer.json()["status"] == "ok"
     redis = answer.json()["checks"]["redis"]
-    assert (redis["ok"], redis["reason"]) == (False, "RedisAway")
+    assert (redis["ok"], redis["reason"]) == (False, "RedisGone")
     assert (await managed(without, "/readyz")).status_code == 200
 
 
