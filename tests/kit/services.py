@@ -1,11 +1,14 @@
 """A running replica: the real command, on real ports, spoken to over HTTP."""
 
 import asyncio
+import os
+import random
 import socket
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from itertools import cycle
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -22,6 +25,18 @@ START_SECONDS, STOP_SECONDS = 20.0, 15.0
 # for it, and each look at a probe is a client.
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 MANY = httpx.Limits(max_connections=300)
+PORTS_OF_A_WORKER = 1500
+
+
+def _ports_of_this_worker() -> Iterator[int]:
+    """Go round the ports of this test worker: below those that a system gives to connections, not those of another."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+    first = 20_000 + worker * PORTS_OF_A_WORKER
+    begin = random.SystemRandom().randrange(PORTS_OF_A_WORKER)
+    return cycle(first + (begin + step) % PORTS_OF_A_WORKER for step in range(PORTS_OF_A_WORKER))
+
+
+_PORTS = _ports_of_this_worker()
 
 
 class Caller:
@@ -116,12 +131,14 @@ def _has_died(process: psutil.Process) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Find ports that nobody uses now."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listener.getsockname()[1] for listener in held]
-    for listener in held:
-        listener.close()
-    return ports
+    """Find ports that nobody uses now, and that no connection or other worker will take before they are used."""
+    found: list[int] = []
+    while len(found) < count:
+        port = next(_PORTS)
+        with suppress(OSError):
+            socket.create_server(("127.0.0.1", port)).close()
+            found.append(port)
+    return found
 
 
 @asynccontextmanager

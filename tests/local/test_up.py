@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import random
 import re
 import shutil
 import signal
@@ -19,8 +18,8 @@ import pytest
 
 from local import processes
 from local.children import ROOT
-from local.folder import is_free
 from local.stores import running
+from tests.kit.services import free_ports
 from tests.local.clients import eventually, tidied
 
 START_WITHIN = 60
@@ -64,14 +63,9 @@ class Up:
 def environment(folder: Path, **settings: str) -> dict[str, str]:
     """Name what a newcomer's shell would hold, and the folder and ports of this test."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith("SIGNET_")}
-    port, management_port = (str(port) for port in free_ports())
+    port, management_port = (str(port) for port in free_ports(2))
     ports = {"SIGNET_PORT": port, "SIGNET_MANAGEMENT_PORT": management_port}
     return {**plain, "SIGNET_DATA_DIR": str(folder), **ports, **settings}
-
-
-def free_ports() -> list[int]:
-    candidates = random.SystemRandom().sample(range(12_000, 20_000), k=100)
-    return [port for port in candidates if is_free("127.0.0.1", port)][:2]
 
 
 @contextmanager
