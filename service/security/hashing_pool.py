@@ -6,8 +6,10 @@ import sys
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
+from queue import SimpleQueue
+from time import perf_counter
 from typing import TypeVar
 
 from service.errors import Overloaded
@@ -26,7 +28,9 @@ class HashingPool:
 
     def __init__(self, threads: int, queue: int, wait: timedelta, metrics: HashingMetrics) -> None:
         self.threads = self._free = threads or os.cpu_count() or 1
-        self._executor = ThreadPoolExecutor(self._free, "hash", initializer=_be_nice)
+        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        for number in range(self.threads):
+            threading.Thread(target=self._hash_for_ever, name=f"hash_{number}", daemon=True).start()
         self._bound = queue
         self._wait_seconds = wait.total_seconds()
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
@@ -36,19 +40,48 @@ class HashingPool:
     async def run(self, address: str, work: Callable[[], Result]) -> Result:
         """Run `work` in a thread when it is this address' turn."""
         await self._take_turn(address)
-        started = asyncio.get_running_loop().run_in_executor(self._executor, work)
-        # A cancelled caller leaves its hash running: the slot is free when the thread is, not before.
-        started.add_done_callback(self._give_back)
-        with self._metrics.duration.time():
-            return await asyncio.shield(started)
+        done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._work.put(lambda: self._hash(work, done))
+        began = perf_counter()
+        try:
+            return await done
+        finally:
+            self._metrics.duration.observe(perf_counter() - began)
 
     def close(self) -> None:
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        for _ in range(self.threads):
+            self._work.put(None)
 
     @property
     def depth(self) -> int:
         """How many callers wait for their turn."""
         return self._depth
+
+    def _hash_for_ever(self) -> None:
+        """Take work as it comes. An executor would make a future with a lock for each, which nobody waits for."""
+        _be_nice()
+        while (work := self._work.get()) is not None:
+            work()
+
+    def _hash(self, work: Callable[[], Result], done: "asyncio.Future[Result]") -> None:
+        outcome: Result | BaseException
+        try:
+            outcome = work()
+        except BaseException as error:  # noqa: BLE001 - it is the caller's
+            outcome = error
+        with suppress(RuntimeError):
+            # At the end of the process the loop is closed while a hash still runs.
+            done.get_loop().call_soon_threadsafe(self._hand_over, done, outcome)
+
+    def _hand_over(self, done: "asyncio.Future[Result]", outcome: Result | BaseException) -> None:
+        # A cancelled caller leaves its hash running: the slot is free when the thread is, not before.
+        self._call_next()
+        if done.cancelled():
+            return
+        if isinstance(outcome, BaseException):
+            done.set_exception(outcome)
+        else:
+            done.set_result(outcome)
 
     async def _take_turn(self, address: str) -> None:
         if self._free > 0:
@@ -58,17 +91,18 @@ class HashingPool:
             self._metrics.rejected.labels("full").inc()
             if not self._make_room(address):
                 raise Overloaded
-        turn = self._enqueue(address)
+        turn, began = self._enqueue(address), perf_counter()
         try:
-            with self._metrics.wait.time():
-                async with asyncio.timeout(self._wait_seconds):
-                    await turn
+            async with asyncio.timeout(self._wait_seconds):
+                await turn
         except BaseException as error:
             self._leave(address, turn)
             if isinstance(error, TimeoutError):
                 self._metrics.rejected.labels("late").inc()
                 raise Overloaded from None
             raise
+        finally:
+            self._metrics.wait.observe(perf_counter() - began)
 
     def _enqueue(self, address: str) -> asyncio.Future[None]:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -98,9 +132,6 @@ class HashingPool:
         elif turn.done() and not turn.cancelled() and turn.exception() is None:
             # The turn came in the same moment as the time-out: hand it on.
             self._call_next()
-
-    def _give_back(self, _: asyncio.Future[Result]) -> None:
-        self._call_next()
 
     def _call_next(self) -> None:
         while self._waiting:

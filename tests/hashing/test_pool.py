@@ -186,15 +186,37 @@ async def test_a_caller_who_gives_up_while_hashing_keeps_the_slot_until_the_hash
         assert await second == "b"
 
 
-async def test_a_hash_that_fails_gives_its_slot_back() -> None:
+class Panic(BaseException):
+    """What a library written in Rust raises when it is at its wits' end."""
+
+
+@pytest.mark.parametrize("kind", [ValueError, Panic])
+async def test_a_hash_that_fails_gives_its_slot_back(kind: type[BaseException]) -> None:
     def fail() -> None:
-        raise ValueError("no such hash")
+        raise kind("no such hash")
 
     async with pool_of(1, 1) as pool:
         for _ in range(3):
-            with pytest.raises(ValueError, match="no such hash"):
+            with pytest.raises(kind, match="no such hash"):
                 await pool.run("a", fail)
         assert pool._free == 1
+
+
+def test_a_hash_that_outlives_its_loop_leaves_its_thread_at_work() -> None:
+    work, pool = Work(), HashingPool(1, 1, LONG, HashingMetrics(CollectorRegistry()))
+
+    async def leave() -> None:
+        ask(pool, work, "left behind")
+        await until_order(work, 1)
+
+    async def come() -> str:
+        pool._free = 1
+        return await ask(pool, work, "next")
+
+    asyncio.run(leave())
+    work.finish(2)
+    assert asyncio.run(come()) == "next"
+    pool.close()
 
 
 async def test_depth_and_waits_are_shown() -> None:

@@ -5,11 +5,13 @@ Without the pause nothing else would run at all, and every gate would fail rathe
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from service.commands import main
 from service.security.hashing_pool import HashingPool, Result
 
 _PAUSE_SECONDS = 0.03
+_THREAD = ThreadPoolExecutor(1)
 
 
 async def run_here(self: HashingPool, address: str, work: Callable[[], Result]) -> Result:
@@ -17,7 +19,7 @@ async def run_here(self: HashingPool, address: str, work: Callable[[], Result]) 
     await self._take_turn(address)
     try:
         with self._metrics.duration.time():
-            result = self._executor.submit(work).result()
+            result = _THREAD.submit(work).result()
             await asyncio.sleep(_PAUSE_SECONDS)
             return result
     finally:

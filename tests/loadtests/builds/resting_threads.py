@@ -8,11 +8,14 @@ from service.security.hashing_pool import HashingPool
 _REST_SECONDS = 0.01
 
 
-def give_back_later(self: HashingPool, _: object) -> None:
+_call_next = HashingPool._call_next
+
+
+def call_next_later(self: HashingPool) -> None:
     """Call the next one after a rest."""
-    asyncio.get_running_loop().call_later(_REST_SECONDS, self._call_next)
+    asyncio.get_running_loop().call_later(_REST_SECONDS, _call_next, self)
 
 
 if __name__ == "__main__":
-    HashingPool._give_back = give_back_later  # type: ignore[method-assign]
+    HashingPool._call_next = call_next_later  # type: ignore[method-assign]
     main()
