@@ -1,19 +1,20 @@
 """Postgres: connections handed out in turn, single statements that commit themselves, transactions one can see."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from time import monotonic
-from typing import Concatenate, ParamSpec, TypeVar, cast
+from typing import Concatenate, ParamSpec, TypeVar
 
 import asyncpg
+import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from service.settings import Settings
 from service.storage.connecting import Trust, connect, pooler_options
 from service.storage.direct import ConnectionDied, Lending
-from service.storage.failing import DatabaseBusy, DatabaseReadOnly, failure_kind, translated
+from service.storage.failing import DatabaseBusy, DatabaseReadOnly, Translating, failure_kind
 from service.storage.observing import Observer
 from service.telemetry import facts
 from service.telemetry.store_metrics import DatabaseMetrics
@@ -32,6 +33,7 @@ class Database:
         self._settings = settings
         self._metrics = metrics
         self._trust = Trust()
+        self._translating = Translating(metrics.errors)
         self._observer = Observer(metrics, settings.slow_query)
         self._engine = self._new_engine()
         is_pooled_outside = settings.database_pooler == "transaction"
@@ -44,11 +46,10 @@ class Database:
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
         """One transaction: commits when the block ends, rolls back when it raises."""
-        with self._doubting(), translated(self._metrics.errors):
-            async with self._in_time(), self._place():
-                self._lending.make_room()
-                async with self._engine.begin() as connection:
-                    yield connection
+        async with self._turn():
+            self._lending.make_room()
+            async with self._engine.begin() as connection:
+                yield connection
 
     async def write(
         self,
@@ -57,9 +58,8 @@ class Database:
         **named: Arguments.kwargs,
     ) -> Answer:
         """Run work whose statements are transactions by themselves: BEGIN and COMMIT are two journeys more."""
-        with self._doubting(), translated(self._metrics.errors):
-            async with self._in_time(), self._place():
-                return await self._ask(work, *arguments, **named)
+        async with self._turn():
+            return await self._lending.ask(work, *arguments, **named)
 
     async def read(
         self,
@@ -68,22 +68,20 @@ class Database:
         **named: Arguments.kwargs,
     ) -> Answer:
         """Ask one question outside any transaction; on a connection that turns out dead, ask once more."""
-        with translated(self._metrics.errors):
-            async with self._in_time(), self._place():
-                try:
-                    return await self._ask(question, *arguments, **named)
-                except ConnectionDied as error:
-                    self._metrics.errors.labels(failure_kind(error)).inc()
-                    return await self._ask(question, *arguments, **named)
+        async with self._turn():
+            try:
+                return await self._lending.ask(question, *arguments, **named)
+            except ConnectionDied as error:
+                self._metrics.errors.labels(failure_kind(error)).inc()
+                return await self._lending.ask(question, *arguments, **named)
 
     @asynccontextmanager
     async def apart(self) -> AsyncIterator[AsyncConnection]:
         """Open a connection outside the pool that commits each statement: for the poll of changes."""
-        with translated(self._metrics.errors):
+        with self._translating:
             driver = await connect(self._settings)
             try:
-                # As in `_ask`.
-                yield cast("AsyncConnection", self._lending.over(driver))
+                yield self._lending.over(driver)
             finally:
                 await driver.close()
 
@@ -91,49 +89,39 @@ class Database:
         self._lending.close()
         await self._engine.dispose()
 
-    async def _ask(
-        self,
-        question: Callable[Concatenate[AsyncConnection, Arguments], Awaitable[Answer]],
-        *arguments: Arguments.args,
-        **named: Arguments.kwargs,
-    ) -> Answer:
-        async with self._lending.borrowed() as direct:
-            # It answers alike whatever is asked outside a transaction, and is of no use within one.
-            return await question(cast("AsyncConnection", direct), *arguments, **named)
-
-    @contextmanager
-    def _doubting(self) -> Iterator[None]:
-        """Doubt every connection of a server that can't write: the next ones may reach another."""
-        try:
-            yield
-        except DatabaseReadOnly:
-            # A standby, or a primary that was demoted.
-            self._trust.doubt()
-            raise
-
     @asynccontextmanager
-    async def _in_time(self) -> AsyncIterator[None]:
-        """One deadline for all that a request asks of Postgres and waits for: who waited is refused in time too."""
+    async def _turn(self) -> AsyncIterator[None]:
+        """Wait for a place in front of the pool; there is one deadline for all that a request asks and waits for.
+
+        Who waited is refused in time too. One block does what five did: between two hashes each of them is cold.
+        """
         gathered, began = facts.current(), monotonic()
         try:
-            async with asyncio.timeout(self._deadline_seconds - gathered.database_seconds):
-                yield
+            with self._translating:
+                async with asyncio.timeout(self._deadline_seconds - gathered.database_seconds):
+                    await self._take_place()
+                    try:
+                        yield
+                    finally:
+                        self._leave_place()
+        except DatabaseReadOnly:
+            # A standby, or a primary that was demoted. The next connections may reach another server.
+            self._trust.doubt()
+            raise
         finally:
             gathered.database_seconds += monotonic() - began
 
-    @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
+    async def _take_place(self) -> None:
         if self._places.locked():
             await self._wait_for_place()
         else:
             await self._places.acquire()
             self._metrics.pool_wait.observe(0)
         self.in_use += 1
-        try:
-            yield
-        finally:
-            self.in_use -= 1
-            self._places.release()
+
+    def _leave_place(self) -> None:
+        self.in_use -= 1
+        self._places.release()
 
     async def _wait_for_place(self) -> None:
         self.waiting += 1
@@ -152,6 +140,7 @@ class Database:
             "postgresql+asyncpg://",
             connect_args={"async_creator_fn": self._connect, **pooler_options(self._settings)},
             isolation_level="READ COMMITTED",
+            json_serializer=_json,
             # A driver's message must not carry an address or a hash into a log.
             hide_parameters=True,
             poolclass=AsyncAdaptedQueuePool,
@@ -165,3 +154,8 @@ class Database:
 
     async def _connect(self, *_: object, **__: object) -> asyncpg.Connection:
         return await connect(self._settings)
+
+
+def _json(value: object) -> str:
+    """Write a value for a JSON column; the standard library's own way makes an encoder each time."""
+    return orjson.dumps(value).decode()

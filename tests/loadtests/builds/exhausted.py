@@ -9,17 +9,17 @@ from service.commands import main
 from service.storage.database import Database
 from service.storage.failing import DatabaseBusy
 
-_place = Database._place
+_turn = Database._turn
 _began: list[float] = []
 
 
 @asynccontextmanager
-async def place(self: Database) -> AsyncIterator[None]:
+async def turn(self: Database) -> AsyncIterator[None]:
     """Give a place until FAULT seconds have gone by since the first that could not be given."""
     if _began and monotonic() > _began[0] + float(os.environ["FAULT"]):
         raise DatabaseBusy
     try:
-        async with _place(self):
+        async with _turn(self):
             yield
     except DatabaseBusy:
         _began.append(monotonic())
@@ -27,5 +27,5 @@ async def place(self: Database) -> AsyncIterator[None]:
 
 
 if __name__ == "__main__":
-    Database._place = place  # type: ignore[method-assign]
+    Database._turn = turn  # type: ignore[method-assign]
     main()

@@ -14,7 +14,7 @@ from service.storage.database import Database
 from service.web.envelope import Envelope
 
 _BYTES, _ONE_IN = 40_000, 50
-_answer, _place = Envelope.__call__, Database._place
+_answer, _turn = Envelope.__call__, Database._turn
 _come = count(1)
 _left: list[Any] = []
 
@@ -37,13 +37,13 @@ async def leave_place(self: Database) -> AsyncIterator[None]:
     """Count one connection that was never given back."""
     if next(_come) == _ONE_IN:
         self.in_use += 1
-    async with _place(self):
+    async with _turn(self):
         yield
 
 
 def install(what: str) -> None:
     if what == "place":
-        Database._place = leave_place  # type: ignore[method-assign]
+        Database._turn = leave_place  # type: ignore[method-assign]
     else:
         Envelope.__call__ = {"memory": leave_memory, "tasks": leave_tasks}[what]  # type: ignore[method-assign]
 

@@ -11,7 +11,7 @@ from service.commands import main
 from service.storage.database import Database
 
 _KEPT_SECONDS = 0.005
-_place = Database._place
+_turn = Database._turn
 
 
 async def wait_on(self: Database) -> None:
@@ -24,12 +24,12 @@ async def wait_on(self: Database) -> None:
 @asynccontextmanager
 async def keep_place(self: Database) -> AsyncIterator[None]:
     """Give the place back some milliseconds after it was needed."""
-    async with _place(self):
+    async with _turn(self):
         yield
         await asyncio.sleep(_KEPT_SECONDS)
 
 
 if __name__ == "__main__":
     Database._wait_for_place = wait_on  # type: ignore[method-assign]
-    Database._place = keep_place  # type: ignore[method-assign]
+    Database._turn = keep_place  # type: ignore[method-assign]
     main()
