@@ -33,7 +33,9 @@ class TokenAnswer(BaseModel):
 
     @classmethod
     def of(cls, pair: TokenPair) -> "TokenAnswer":
-        return cls(access_token=pair.access_token, expires_in=pair.expires_in, refresh_token=pair.refresh_token)
+        return cls(
+            access_token=pair["access_token"], expires_in=pair["expires_in"], refresh_token=pair["refresh_token"]
+        )
 
 
 class OAuthRefusal(BaseModel):

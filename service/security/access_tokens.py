@@ -11,8 +11,11 @@ from uuid import UUID
 
 import jwt
 import orjson
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from jwt.algorithms import get_default_algorithms
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
 from service.clock import Clock
 from service.security.claims import Claims, Grant
@@ -23,6 +26,7 @@ TOKEN_TYPE = "at+jwt"  # noqa: S105 - RFC 9068's name of the type
 _REQUIRED = ["iss", "aud", "sub", "sid", "iat", "exp", "jti", "client_id", "auth_time", "epoch"]
 _LONGEST_TOKEN = 8192
 _ALGORITHMS = get_default_algorithms()
+_ES256, _ES256_BYTES = ECDSA(SHA256()), 32
 
 
 class TokenRefused(Exception):  # noqa: N818 - an outcome
@@ -181,9 +185,17 @@ def _texts(values: object) -> tuple[str, ...]:
 
 
 def _signed(payload: dict[str, Any], key: VerifyingKey) -> str:
-    """Write the compact form (RFC 7515, 3.1). The library signs; how it writes costs half of the signature again."""
+    """Write the compact form (RFC 7515, 3.1); how the library writes it costs half of the signature again."""
     signed = _header(key.key_id, key.algorithm) + b"." + _base64url(orjson.dumps(payload))
-    return (signed + b"." + _base64url(_ALGORITHMS[key.algorithm].sign(signed, key.private))).decode()
+    return (signed + b"." + _base64url(_signature(signed, key))).decode()
+
+
+def _signature(signed: bytes, key: VerifyingKey) -> bytes:
+    if not isinstance(key.private, EllipticCurvePrivateKey):
+        return _ALGORITHMS[key.algorithm].sign(signed, key.private)
+    # Two numbers, one after the other (RFC 7518, 3.4). The library's detour to them costs a quarter of the signature.
+    r, s = decode_dss_signature(key.private.sign(signed, _ES256))
+    return r.to_bytes(_ES256_BYTES) + s.to_bytes(_ES256_BYTES)
 
 
 @lru_cache(maxsize=8)

@@ -4,7 +4,6 @@ import hmac
 import re
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
-from hashlib import sha256
 from uuid import UUID
 
 from service.security.secrets import DerivedKeys, Secrets
@@ -53,5 +52,6 @@ def find_genuine(secrets: Secrets, raw_token: str) -> Presented | None:
 
 def _assemble(keys: DerivedKeys, session_id: UUID, generation: int) -> str:
     body = f"v1.{keys.secret_id}.{session_id.hex}.{generation}"
-    mac = hmac.digest(keys.refresh, body.encode(), sha256)
-    return f"{body}.{urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+    mac = keys.refresh.copy()
+    mac.update(body.encode())
+    return f"{body}.{urlsafe_b64encode(mac.digest()).rstrip(b'=').decode()}"

@@ -28,6 +28,7 @@ class Pairs:
         )
         access_token, expires_in = self.access.issue(grant)
         return TokenPair(
+            token_type="Bearer",  # noqa: S106 - RFC 6750's word
             access_token=access_token,
             expires_in=expires_in,
             refresh_token=refresh_tokens.issue(self.secrets, signing.session_id, signing.generation),

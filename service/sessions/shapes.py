@@ -1,9 +1,11 @@
 """What crosses the wire about sessions."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from typing_extensions import TypedDict
 
 from service.users.shapes import PRINTABLE, Body, Instant, NextCursor, RawPassword, check_text
 
@@ -49,27 +51,26 @@ class Refresh(Body):
     refresh_token: RawRefreshToken
 
 
-class PairSession(BaseModel):
+class PairSession(TypedDict):
     """The session a pair belongs to."""
 
     id: SessionId
-    device: str | None = Field(examples=["Ada's laptop"])
+    device: Annotated[str | None, Field(examples=["Ada's laptop"])]
     created_at: Instant
-    expires_at: Instant = Field(
-        description="When it ends unless it is refreshed before.", examples=["2026-03-31T09:30:00.123456Z"]
-    )
+    expires_at: Annotated[
+        datetime,
+        Field(description="When it ends unless it is refreshed before.", examples=["2026-03-31T09:30:00.123456Z"]),
+    ]
 
 
-class TokenPair(BaseModel):
+class TokenPair(TypedDict):
     """An access token and the refresh token that gets the next one. Lives are seconds."""
 
-    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
-
-    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - RFC 6750's word
+    token_type: Literal["Bearer"]
     access_token: AccessToken
-    expires_in: int = Field(description="Seconds the access token lives.", examples=[600])
+    expires_in: Annotated[int, Field(description="Seconds the access token lives.", examples=[600])]
     refresh_token: RawRefreshToken
-    refresh_expires_in: int = Field(description="Seconds the refresh token lives.", examples=[2592000])
+    refresh_expires_in: Annotated[int, Field(description="Seconds the refresh token lives.", examples=[2592000])]
     session: PairSession
 
 

@@ -41,9 +41,17 @@ class ProblemShape(BaseModel):
     errors: list[RefusedField] = Field([], description="One entry for each refused field, when fields are refused.")
 
 
-def json_answer(body: BaseModel | bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def json_answer(
+    body: BaseModel | Mapping[str, Any] | bytes, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
     """Answer with exactly these bytes; not stored anywhere unless a header says so."""
-    content = body if isinstance(body, bytes) else body.model_dump_json().encode()
+    if isinstance(body, bytes):
+        content = body
+    elif isinstance(body, BaseModel):
+        content = body.model_dump_json().encode()
+    else:
+        # The driver's ids are of a class of its own.
+        content = orjson.dumps(body, default=str, option=orjson.OPT_UTC_Z)
     return Response(content, status, {**NO_STORE, **(headers or {})}, "application/json")
 
 
