@@ -1,6 +1,7 @@
 """Charging requests to their policies; what is over the limit is refused before it costs anything."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from uuid import UUID
 
@@ -78,6 +79,7 @@ class Charging:
         return taken.charges
 
 
+@lru_cache(maxsize=4096)
 def subscriber(address: str) -> str:
     """Name whoever stands behind an address: an IPv4 address, or the /64 that an IPv6 subscriber has."""
     try:

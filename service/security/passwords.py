@@ -8,7 +8,7 @@ from importlib.resources import files
 import argon2
 
 from service.security.hashing_pool import HashingPool
-from service.security.password_schemes import find_scheme, imitation, is_match, is_scheme
+from service.security.password_schemes import imitation, is_match, is_scheme
 from service.security.secrets import Secrets
 from service.telemetry.traces import span
 
@@ -22,7 +22,9 @@ class Passwords:
         self._hasher = hasher
         self._pool = pool
         self._secrets = secrets
-        self.own_scheme = f"argon2id${hasher.memory_cost},{hasher.time_cost},{hasher.parallelism}"
+        memory, passes, lanes = hasher.memory_cost, hasher.time_cost, hasher.parallelism
+        self.own_scheme = f"argon2id${memory},{passes},{lanes}"
+        self._own_beginning = f"$argon2id$v=19$m={memory},t={passes},p={lanes}$"
         self._shares: dict[str, float] = {}
 
     async def hash(self, raw_password: str, address: str) -> str:
@@ -41,7 +43,7 @@ class Passwords:
 
     def needs_rehash(self, password_hash: str) -> bool:
         """Tell whether a hash was made with other parameters than those configured now."""
-        return find_scheme(password_hash) != self.own_scheme
+        return not password_hash.startswith(self._own_beginning)
 
     def learn_shares(self, users_by_scheme: Mapping[str, int]) -> None:
         """Take how many users each stored scheme has; decoys are drawn in that proportion, as far as they can be."""

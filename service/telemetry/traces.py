@@ -6,7 +6,7 @@ is whatever a caller typed, a secret in the wrong place perhaps, and `http.route
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from random import getrandbits, random
 
@@ -18,6 +18,7 @@ from opentelemetry.trace import (
     Status,
     StatusCode,
     TraceFlags,
+    Tracer,
     TraceState,
     set_span_in_context,
 )
@@ -27,6 +28,7 @@ from service.telemetry import facts
 from service.telemetry.exporting import Exporting
 from service.telemetry.metrics import TraceMetrics
 
+_NOTHING = nullcontext()
 # Version 00, and of a later one the part that 00 defines (W3C Trace Context, 4.3).
 _PARENT = rb"-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})"
 _TRACEPARENT = re.compile(rb"00" + _PARENT)
@@ -80,13 +82,16 @@ class Tracing:
             self._exporting.close(patience)
 
 
-@contextmanager
-def span(name: str, kind: SpanKind = SpanKind.INTERNAL, attributes: Attributes | None = None) -> Iterator[None]:
+def span(
+    name: str, kind: SpanKind = SpanKind.INTERNAL, attributes: Attributes | None = None
+) -> AbstractContextManager[None]:
     """Trace a piece of work below the current span; does nothing in a request that is not traced."""
     tracer = facts.current().tracer
-    if tracer is None:
-        yield
-        return
+    return _NOTHING if tracer is None else _traced(tracer, name, kind, attributes)
+
+
+@contextmanager
+def _traced(tracer: Tracer, name: str, kind: SpanKind, attributes: Attributes | None) -> Iterator[None]:
     with tracer.start_as_current_span(name, kind=kind, attributes=attributes, record_exception=False) as started:
         try:
             yield
