@@ -111,10 +111,10 @@ async def test_sessions_that_end_with_their_user_are_counted(service: Service, a
 
 
 async def test_a_request_that_its_deadline_cut_off_is_counted_as_it_was_answered(
-    start_service: StartService, database: asyncpg.Connection
+    start_service: StartService, database: asyncpg.Connection, ada: Person
 ) -> None:
     hurried = await start_service(SIGNET_REQUEST_TIMEOUT="200ms")
-    pair = await (await new_person(hurried, "ada@example.com")).sign_in()
+    pair = await ada.sign_in()
     async with database.transaction():
         await database.execute("LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE")
         late = await hurried.get("/v1/sessions", token=pair.access_token)
