@@ -91,8 +91,8 @@ def adopt() -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "gunicorn.error", "gunicorn.access", "alembic"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
-        logger.propagate = True
-    logging.getLogger("uvicorn.access").disabled = True
+        # Requests have a line of ours. Where its own would be handled, uvicorn puts its words together each time.
+        logger.propagate = name != "uvicorn.access"
 
 
 def switch_level(configured: str) -> None:

@@ -56,6 +56,13 @@ async def test_the_server_and_its_libraries_log_as_the_service_does(start_servic
 
 
 @pytest.mark.usefixtures("untouched")
+def test_uvicorn_does_not_write_a_line_for_each_request_only_to_throw_it_away() -> None:
+    logs.adopt()
+
+    assert not logging.getLogger("uvicorn.access").hasHandlers()
+    assert logging.getLogger("uvicorn.error").hasHandlers()
+
+
 def test_a_warning_is_a_line_too() -> None:
     written = io.StringIO()
     logs.set_up("json", "info", written)
