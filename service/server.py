@@ -21,6 +21,7 @@ from service.settings import Settings
 from service.telemetry import logs
 from service.telemetry.sharing import Shared
 from service.web.envelope import Envelope
+from service.web.one_piece import OnePieceProtocol
 
 _MARGIN_SECONDS = 5
 _SWITCH_SECONDS = 0.05
@@ -54,7 +55,7 @@ class Worker(UvicornWorker):
 
     CONFIG_KWARGS: dict[str, Any] = {  # noqa: RUF012 - uvicorn-worker's way
         "loop": "uvloop",
-        "http": "httptools",
+        "http": OnePieceProtocol,
         "lifespan": "on",
         "proxy_headers": False,
         "access_log": False,
