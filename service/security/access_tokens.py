@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import jwt
@@ -191,10 +191,10 @@ def _signed(payload: dict[str, Any], key: VerifyingKey) -> str:
 
 
 def _signature(signed: bytes, key: VerifyingKey) -> bytes:
-    if not isinstance(key.private, EllipticCurvePrivateKey):
+    if key.algorithm != "ES256":
         return _ALGORITHMS[key.algorithm].sign(signed, key.private)
     # Two numbers, one after the other (RFC 7518, 3.4). The library's detour to them costs a quarter of the signature.
-    r, s = decode_dss_signature(key.private.sign(signed, _ES256))
+    r, s = decode_dss_signature(cast("EllipticCurvePrivateKey", key.private).sign(signed, _ES256))
     return r.to_bytes(_ES256_BYTES) + s.to_bytes(_ES256_BYTES)
 
 

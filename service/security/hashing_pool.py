@@ -92,17 +92,21 @@ class HashingPool:
             if not self._make_room(address):
                 raise Overloaded
         turn, began = self._enqueue(address), perf_counter()
+        deadline = turn.get_loop().call_later(self._wait_seconds, self._refuse_late, address, turn)
         try:
-            async with asyncio.timeout(self._wait_seconds):
-                await turn
-        except BaseException as error:
+            await turn
+        except asyncio.CancelledError:
             self._leave(address, turn)
-            if isinstance(error, TimeoutError):
-                self._metrics.rejected.labels("late").inc()
-                raise Overloaded from None
             raise
         finally:
+            deadline.cancel()
             self._metrics.wait.observe(perf_counter() - began)
+
+    def _refuse_late(self, address: str, turn: asyncio.Future[None]) -> None:
+        if not turn.done():
+            self._leave(address, turn)
+            self._metrics.rejected.labels("late").inc()
+            turn.set_exception(Overloaded())
 
     def _enqueue(self, address: str) -> asyncio.Future[None]:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -130,7 +134,7 @@ class HashingPool:
             if not line:
                 del self._waiting[address]
         elif turn.done() and not turn.cancelled() and turn.exception() is None:
-            # The turn came in the same moment as the time-out: hand it on.
+            # The turn came in the same moment as the caller gave up: hand it on.
             self._call_next()
 
     def _call_next(self) -> None:

@@ -58,11 +58,12 @@ class Rows(list[Row]):
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A statement as the driver takes it: SQL, also with its name in it, and what goes where.
+    """A statement as the driver takes it: its name, SQL, also with the name in it, and what goes where.
 
     For each place that is a parameter's name, default and conversion.
     """
 
+    name: str
     sql: str
     named: str
     places: tuple[tuple[str, Any, Callable[[Any], Any] | None], ...]
@@ -84,10 +85,11 @@ class Rendering:
         self._compiled: dict[Executable, SQLCompiler] = {}
         self._rendered: dict[Executable, Rendered] = {}
 
-    def render(self, statement: Executable, name: str, parameters: Mapping[str, Any]) -> Rendered:
+    def render(self, statement: Executable, parameters: Mapping[str, Any]) -> Rendered:
         found = self._rendered.get(statement)
         if found is not None:
             return found
+        name = statement.get_execution_options().get("statement_name", "unnamed")
         compiled = self._compile(statement)
         if compiled.literal_execute_params or compiled.post_compile_params:
             return self._render(compiled, name, parameters)
@@ -105,7 +107,7 @@ class Rendering:
     def _render(self, compiled: SQLCompiler, name: str, parameters: Mapping[str, Any]) -> Rendered:
         state = compiled.construct_expanded_state(dict(parameters))
         places = tuple((key, state.parameters[key], self._conversion(compiled, key)) for key in state.positiontup or ())
-        return Rendered(state.statement, Observer.named(name, state.statement), places)
+        return Rendered(name, state.statement, Observer.named(name, state.statement), places)
 
     def _conversion(self, compiled: SQLCompiler, key: str) -> Callable[[Any], Any] | None:
         bound = compiled.binds.get(key)
@@ -122,9 +124,8 @@ class Direct:
     is_pooled_outside: bool
 
     async def execute(self, statement: Executable, parameters: Mapping[str, Any] = _NONE) -> Rows:
-        name = statement.get_execution_options().get("statement_name", "unnamed")
-        rendered = self.rendering.render(statement, name, parameters)
-        seen = self.observer.begin(name, rendered.sql)
+        rendered = self.rendering.render(statement, parameters)
+        seen = self.observer.begin(rendered.name, rendered.sql)
         try:
             rows = await self._fetch(rendered.named, rendered.values(parameters))
         except BaseException as error:

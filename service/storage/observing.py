@@ -1,10 +1,9 @@
 """Every statement seen: its name in a comment, its time in a metric, a span, a line in the log when it is slow."""
 
 import logging
-from dataclasses import dataclass
 from datetime import timedelta
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 from opentelemetry.trace import Span
 from sqlalchemy import event
@@ -19,8 +18,7 @@ from service.telemetry.traces import end_statement_span, statement_span
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """A statement on its way."""
 
     name: str

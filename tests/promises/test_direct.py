@@ -35,7 +35,7 @@ def rendering() -> Rendering:
 
 
 def test_a_parameter_that_is_missing_is_a_mistake_and_not_null(rendering: Rendering) -> None:
-    rendered = rendering.render(FIND, "users.find", {"user_id": "given"})
+    rendered = rendering.render(FIND, {"user_id": "given"})
 
     assert rendered.values({"user_id": "given"}) == ["given"]
     with pytest.raises(KeyError):
@@ -45,7 +45,7 @@ def test_a_parameter_that_is_missing_is_a_mistake_and_not_null(rendering: Render
 def test_what_stands_in_the_statement_and_what_a_type_converts_is_there(rendering: Rendering) -> None:
     given = {**dict.fromkeys(PARAMETERS, "given"), "event_details": {"sessions": 1}, "password_version": 1}
 
-    values = rendering.render(START, "sessions.start", given).values(given)
+    values = rendering.render(START, given).values(given)
 
     assert values.count("given") == len(PARAMETERS)
     assert '{"sessions": 1}' in values
@@ -55,7 +55,7 @@ def test_what_stands_in_the_statement_and_what_a_type_converts_is_there(renderin
 def test_a_value_that_is_written_into_the_text_makes_another_text(rendering: Rendering) -> None:
     page = listing_records._page(False, False, False, False, False)
 
-    texts = [rendering.render(page, "users.page", {"size": size}).sql for size in (10, 20)]
+    texts = [rendering.render(page, {"size": size}).sql for size in (10, 20)]
 
     assert "LIMIT 10" in texts[0]
     assert "LIMIT 20" in texts[1]
