@@ -117,7 +117,7 @@ def table_of(measured: Measured) -> str:
     how = (
         f"CPU of the worker for one request, median of {ROUNDS} interleaved rounds of {SECONDS:.1f} s on one core\n"
         f"({machine}), and the ratio to the build that tells nothing. Read the ratios: they are of one run. The last\n"
-        "row exports every span to a collector on the other core.\n"
+        "row exports every span to a collector beside it.\n"
     )
     return how + "\n" + "\n".join(lines) + "\n"
 
