@@ -1,6 +1,7 @@
 """Where password hashes run: a bounded pool of niced threads, served round-robin by client address."""
 
 import asyncio
+import atexit
 import os
 import sys
 import threading
@@ -29,8 +30,11 @@ class HashingPool:
     def __init__(self, threads: int, queue: int, wait: timedelta, metrics: HashingMetrics) -> None:
         self.threads = self._free = threads or os.cpu_count() or 1
         self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        for number in range(self.threads):
-            threading.Thread(target=self._hash_for_ever, name=f"hash_{number}", daemon=True).start()
+        names = [f"hash_{number}" for number in range(self.threads)]
+        self._workers = [threading.Thread(target=self._hash_for_ever, name=name, daemon=True) for name in names]
+        for worker in self._workers:
+            worker.start()
+        atexit.register(self._end)
         self._bound = queue
         self._wait_seconds = wait.total_seconds()
         self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
@@ -49,8 +53,14 @@ class HashingPool:
             self._metrics.duration.observe(perf_counter() - began)
 
     def close(self) -> None:
-        for _ in range(self.threads):
+        for _ in self._workers:
             self._work.put(None)
+
+    def _end(self) -> None:
+        """Wait for hashes under way: a thread that comes back from Rust to an interpreter that is gone aborts."""
+        self.close()
+        for worker in self._workers:
+            worker.join()
 
     @property
     def depth(self) -> int:
@@ -62,6 +72,8 @@ class HashingPool:
         _be_nice()
         while (work := self._work.get()) is not None:
             work()
+            # It holds a password, and the next one may be hours away.
+            del work
 
     def _hash(self, work: Callable[[], Result], done: "asyncio.Future[Result]") -> None:
         outcome: Result | BaseException
@@ -72,6 +84,8 @@ class HashingPool:
         with suppress(RuntimeError):
             # At the end of the process the loop is closed while a hash still runs.
             done.get_loop().call_soon_threadsafe(self._hand_over, done, outcome)
+        # Of a failure the traceback leads here, and from here to the failure.
+        del outcome
 
     def _hand_over(self, done: "asyncio.Future[Result]", outcome: Result | BaseException) -> None:
         # A cancelled caller leaves its hash running: the slot is free when the thread is, not before.
@@ -153,4 +167,6 @@ class HashingPool:
 def _be_nice() -> None:
     """Give way to the event loop. On Linux a thread has a priority of its own; elsewhere it has not."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST_PRIORITY)
+        # Where that is forbidden, better a thread that is not nice than none.
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _LOWEST_PRIORITY)

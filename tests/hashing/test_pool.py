@@ -1,7 +1,10 @@
 """The hashing pool: a bounded queue, fair turns by address, and no slot lost whoever gives up when."""
 
 import asyncio
+import subprocess
+import sys
 import threading
+import weakref
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +19,7 @@ from prometheus_client import CollectorRegistry
 from service.errors import Overloaded
 from service.security.hashing_pool import HashingPool
 from service.telemetry.metrics import HashingMetrics
+from tests.kit.programs import ROOT
 from tests.kit.waiting import eventually
 
 LONG = timedelta(seconds=30)
@@ -200,6 +204,58 @@ async def test_a_hash_that_fails_gives_its_slot_back(kind: type[BaseException]) 
             with pytest.raises(kind, match="no such hash"):
                 await pool.run("a", fail)
         assert pool._free == 1
+
+
+async def test_a_thread_forgets_whose_password_it_had() -> None:
+    class Secret:
+        """What a caller gives, and nobody keeps."""
+
+    async def give(pool: HashingPool) -> weakref.ref[Secret]:
+        secret = Secret()
+        await pool.run("a", lambda: str(secret))
+        return weakref.ref(secret)
+
+    async with pool_of(1, 1) as pool:
+        given = await give(pool)
+        threads = [thread for thread in threading.enumerate() if thread in pool._workers]
+
+        async def is_forgotten() -> bool:
+            return given() is None
+
+        assert len(threads) == 1
+        await eventually(is_forgotten, within=5.0)
+
+
+HASHING_AT_THE_END = """
+import asyncio
+import time
+from datetime import timedelta
+from prometheus_client import CollectorRegistry
+import service.app
+from service.security.hashing_pool import HashingPool
+from service.security.password_schemes import imitation, is_match
+from service.telemetry.metrics import HashingMetrics
+
+async def leave():
+    pool = HashingPool(1, 1, timedelta(seconds=1), HashingMetrics(CollectorRegistry()))
+    asyncio.ensure_future(pool.run("a", lambda: is_match(imitation("bcrypt$12"), "a password")))
+    await asyncio.sleep(0.1)
+
+class Lingering:
+    def __del__(self, sleep=time.sleep):
+        sleep(1)
+
+lingering = Lingering()
+asyncio.run(leave())
+"""
+
+
+def test_a_process_that_ends_while_it_hashes_ends_well() -> None:
+    program = [sys.executable, "-c", HASHING_AT_THE_END]
+
+    ended = subprocess.run(program, cwd=ROOT, capture_output=True, timeout=30, check=False)
+
+    assert ended.returncode == 0, ended.stderr.decode()
 
 
 def test_a_hash_that_outlives_its_loop_leaves_its_thread_at_work() -> None:

@@ -63,6 +63,7 @@ def test_uvicorn_does_not_write_a_line_for_each_request_only_to_throw_it_away() 
     assert logging.getLogger("uvicorn.error").hasHandlers()
 
 
+@pytest.mark.usefixtures("untouched")
 def test_a_warning_is_a_line_too() -> None:
     written = io.StringIO()
     logs.set_up("json", "info", written)
