@@ -3,11 +3,10 @@
 import asyncio
 import os
 import random
-import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from itertools import cycle
 from pathlib import Path
 from time import monotonic
@@ -16,6 +15,7 @@ from typing import Any
 import httpx
 import psutil
 
+from local.folder import is_free
 from tests.kit.environment import Addresses
 from tests.kit.programs import Program, Start, warm
 from tests.kit.waiting import until
@@ -25,13 +25,13 @@ START_SECONDS, STOP_SECONDS = 20.0, 15.0
 # for it, and each look at a probe is a client.
 NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 MANY = httpx.Limits(max_connections=300)
-PORTS_OF_A_WORKER = 1500
+PORTS_OF_A_WORKER = 1000
 
 
 def _ports_of_this_worker() -> Iterator[int]:
-    """Go round the ports of this test worker: below those that a system gives to connections, not those of another."""
+    """Go round the ports of this test worker: below those of stores and of connections, not those of another."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
-    first = 20_000 + worker * PORTS_OF_A_WORKER
+    first = 12_000 + worker * PORTS_OF_A_WORKER
     begin = random.SystemRandom().randrange(PORTS_OF_A_WORKER)
     return cycle(first + (begin + step) % PORTS_OF_A_WORKER for step in range(PORTS_OF_A_WORKER))
 
@@ -134,9 +134,7 @@ def free_ports(count: int) -> list[int]:
     """Find ports that nobody uses now, and that no connection or other worker will take before they are used."""
     found: list[int] = []
     while len(found) < count:
-        port = next(_PORTS)
-        with suppress(OSError):
-            socket.create_server(("127.0.0.1", port)).close()
+        if is_free("127.0.0.1", port := next(_PORTS)):
             found.append(port)
     return found
 

@@ -6,8 +6,6 @@ from service.commands import main
 from service.security.hashing_pool import HashingPool
 
 _REST_SECONDS = 0.01
-
-
 _call_next = HashingPool._call_next
 
 
