@@ -1,6 +1,5 @@
 """Access tokens: signing them, verifying them, and the memo of those verified already."""
 
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePri
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from jwt.algorithms import get_default_algorithms
+from jwt.utils import base64url_encode
 from uuid_utils import uuid7
 
 from service.clock import Clock
@@ -186,8 +186,8 @@ def _texts(values: object) -> tuple[str, ...]:
 
 def _signed(payload: dict[str, Any], key: VerifyingKey) -> str:
     """Write the compact form (RFC 7515, 3.1); how the library writes it costs half of the signature again."""
-    signed = _header(key.key_id, key.algorithm) + b"." + _base64url(orjson.dumps(payload))
-    return (signed + b"." + _base64url(_signature(signed, key))).decode()
+    signed = _header(key.key_id, key.algorithm) + b"." + base64url_encode(orjson.dumps(payload))
+    return (signed + b"." + base64url_encode(_signature(signed, key))).decode()
 
 
 def _signature(signed: bytes, key: VerifyingKey) -> bytes:
@@ -200,8 +200,4 @@ def _signature(signed: bytes, key: VerifyingKey) -> bytes:
 
 @lru_cache(maxsize=8)
 def _header(key_id: str, algorithm: str) -> bytes:
-    return _base64url(orjson.dumps({"alg": algorithm, "kid": key_id, "typ": TOKEN_TYPE}))
-
-
-def _base64url(raw: bytes) -> bytes:
-    return urlsafe_b64encode(raw).rstrip(b"=")
+    return base64url_encode(orjson.dumps({"alg": algorithm, "kid": key_id, "typ": TOKEN_TYPE}))

@@ -29,6 +29,10 @@ AccessToken = Annotated[
         examples=["eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCIsImtpZCI6IjdmMWMifQ.eyJzdWIiOiIwMTk4ZjNjMiJ9.c2lnbmF0dXJl"],
     ),
 ]
+EndsAt = Annotated[
+    datetime,
+    Field(description="When it ends unless it is refreshed before.", examples=["2026-03-31T09:30:00.123456Z"]),
+]
 SessionId = Annotated[UUID, Field(examples=["0198f3c2-b1aa-7c3e-9f00-5a6b7c8d9e0f"])]
 
 
@@ -57,10 +61,7 @@ class PairSession(TypedDict):
     id: SessionId
     device: Annotated[str | None, Field(examples=["Ada's laptop"])]
     created_at: Instant
-    expires_at: Annotated[
-        datetime,
-        Field(description="When it ends unless it is refreshed before.", examples=["2026-03-31T09:30:00.123456Z"]),
-    ]
+    expires_at: EndsAt
 
 
 class TokenPair(TypedDict):
@@ -82,9 +83,7 @@ class Session(BaseModel):
     address: str | None = Field(description="The network address that signed in.", examples=["203.0.113.7"])
     created_at: Instant
     last_used_at: Instant = Field(description="When it was last refreshed.")
-    expires_at: Instant = Field(
-        description="When it ends unless it is refreshed before.", examples=["2026-03-31T09:30:00.123456Z"]
-    )
+    expires_at: EndsAt
     current: bool = Field(description="Whether it is the session that asks.", examples=[True])
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from time import monotonic
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate
 
 import asyncpg
 import orjson
@@ -13,14 +13,11 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from service.settings import Settings
 from service.storage.connecting import Trust, connect, pooler_options
-from service.storage.direct import ConnectionDied, Lending
+from service.storage.direct import Answer, Arguments, ConnectionDied, Lending
 from service.storage.failing import DatabaseBusy, DatabaseReadOnly, Translating, failure_kind
 from service.storage.observing import Observer
 from service.telemetry import facts
 from service.telemetry.store_metrics import DatabaseMetrics
-
-Arguments = ParamSpec("Arguments")
-Answer = TypeVar("Answer")
 
 
 class Database:
