@@ -17,6 +17,8 @@ from starlette.types import Receive, Scope, Send
 from service.web.problems import BodyMalformed, BodyTooLarge, MediaTypeUnsupported, RequestMalformed
 
 JSON_TYPE, FORM_TYPE = "application/json", "application/x-www-form-urlencoded"
+# In the scope while a body is being read: what is late then is its sender.
+READING = "signet.reading_body"
 _LONGEST_NUMBER = 64
 _MOST_DISCARDED = 16 * 2**20
 
@@ -81,12 +83,14 @@ class StrictRequest(Request):
         if self._announced() > limit and "expect" in self.headers:
             raise BodyTooLarge
         chunks, size = [], 0
+        self.scope[READING] = True
         async for chunk in self._arriving():
             size += len(chunk)
             if size > _MOST_DISCARDED:
                 break
             if size <= limit:
                 chunks.append(chunk)
+        self.scope[READING] = False
         if size > limit:
             raise BodyTooLarge
         self._body = b"".join(chunks)

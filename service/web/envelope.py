@@ -15,10 +15,11 @@ from service.telemetry.facts import Facts
 from service.telemetry.logs import log_failure
 from service.telemetry.recording import Recording, route_of
 from service.telemetry.traces import Tracing, note_failure
+from service.web.bodies import READING
 from service.web.edge import Proxies, request_id
 from service.web.fast_lane import FastLane, RawHeaders
 from service.web.management import Lifecycle
-from service.web.problems import DeadlineExceeded, HostUnknown
+from service.web.problems import BodyLate, DeadlineExceeded, HostUnknown
 from service.web.rendering import problem_answer
 from service.web.shortcuts import Shortcuts
 
@@ -165,7 +166,7 @@ class Envelope:
             async with asyncio.timeout(self._rules.deadline_seconds):
                 await api(scope, receive, send)
         except TimeoutError:
-            return DeadlineExceeded()
+            return BodyLate() if scope.get(READING) else DeadlineExceeded()
         except asyncio.CancelledError:
             # At the end of this process nobody waits for it any longer; its caller is told to ask another.
             return DeadlineExceeded()

@@ -42,6 +42,14 @@ class BodyMalformed(Problem):
     detail = "The body is not JSON (character 17)."
 
 
+class BodyLate(Problem):
+    """The body did not arrive within the time that a request may take. Nothing was done."""
+
+    status, code, title = 408, "body_late", "The body took too long to arrive."
+    detail = "Send the request again, over a connection that carries it in time."
+    headers = {"Connection": "close"}  # noqa: RUF012 - read only
+
+
 class BodyTooLarge(Problem):
     """The body is larger than this service takes (64 KiB, unless the installation sets another limit)."""
 

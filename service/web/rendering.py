@@ -11,7 +11,14 @@ from pydantic import BaseModel, Field
 from service.errors import InternalError, Overloaded, Problem, StoreAway
 from service.telemetry import facts
 from service.web.fast_lane import Warm
-from service.web.problems import BodyMalformed, BodyTooLarge, DeadlineExceeded, MediaTypeUnsupported, RequestInvalid
+from service.web.problems import (
+    BodyLate,
+    BodyMalformed,
+    BodyTooLarge,
+    DeadlineExceeded,
+    MediaTypeUnsupported,
+    RequestInvalid,
+)
 
 PROBLEM_TYPE = "application/problem+json"
 PROBLEM_SCHEMA = {"$ref": "#/components/schemas/Problem"}
@@ -78,7 +85,7 @@ def refusals(*problems: type[Problem], has_body: bool = False) -> dict[int | str
     """Describe to OpenAPI every problem of an operation, by status, each with an example that validates."""
     listed: list[type[Problem]] = [*problems, StoreAway, Overloaded, DeadlineExceeded, InternalError]
     if has_body:
-        listed += [BodyMalformed, BodyTooLarge, MediaTypeUnsupported, RequestInvalid]
+        listed += [BodyLate, BodyMalformed, BodyTooLarge, MediaTypeUnsupported, RequestInvalid]
     ordered = sorted(set(listed), key=lambda problem: (problem.status, problem.code))
     return {status: _refusal(list(same)) for status, same in groupby(ordered, key=lambda problem: problem.status)}
 

@@ -45,7 +45,7 @@ def test_every_problem_says_what_happened_in_sentences() -> None:
         assert re.fullmatch(r"[a-z]+(_[a-z]+)*", code)
         assert known.__doc__, code
         assert all(text.endswith((".", ".).", "...")) for text in (known.title, known.detail, known.__doc__.strip()))
-        assert known.status in {400, 401, 403, 404, 405, 409, 412, 413, 415, 421, 422, 428, 429, 500, 503}
+        assert known.status in {400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 421, 422, 428, 429, 500, 503}
         assert known.status != 503 or "Retry-After" in known.headers, code
         assert known.status != 401 or "WWW-Authenticate" in known.headers, code
         assert known.status == 500 or known.detail != Problem.detail, f"{code} has no detail of its own"
