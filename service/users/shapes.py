@@ -1,5 +1,6 @@
 """What crosses the wire about users."""
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -10,6 +11,8 @@ from service.setting_kinds import ROLE_PATTERN
 from service.users.emails import NotAnEmail, email_key
 from service.users.terms import SHORTEST_SEARCH, fold
 
+# No control characters, no ends of lines, and nothing that makes what stands around it be read in another order.
+_PRINTABLE = re.compile(r"[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]*")
 # Raised whenever the rendering of a user changes, so that no client's ETag survives it.
 USER_SHAPE = 1
 
@@ -26,7 +29,7 @@ def check_email(email: str) -> str:
 
 
 def check_text(text: str) -> str:
-    if any(character < " " or character == "\x7f" for character in text):
+    if not _PRINTABLE.fullmatch(text):
         raise ValueError("control characters are refused")
     return text
 
@@ -39,7 +42,7 @@ def check_search(text: str) -> str:
 
 Email = Annotated[str, AfterValidator(check_email), Field(max_length=254, examples=["ada@example.com"])]
 # What check_text refuses, said to OpenAPI. Lengths stand before it: they make pydantic refuse half a character.
-PRINTABLE: dict[str, Any] = {"pattern": r"^[^\u0000-\u001f\u007f]*$"}
+PRINTABLE: dict[str, Any] = {"pattern": f"^{_PRINTABLE.pattern}$"}
 DisplayName = Annotated[
     str,
     StringConstraints(min_length=1, max_length=200),

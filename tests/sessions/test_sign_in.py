@@ -179,6 +179,7 @@ async def test_a_closed_account_is_an_unknown_address(service: Service, ada: Per
         {"device": ""},
         {"device": "x" * 201},
         {"device": "two\nlines"},
+        {"device": "back\u202ewards"},
         {"device": "nul\0"},
         {"email": "x" * 513},
         {"password": "x" * 1025},

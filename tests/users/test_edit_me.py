@@ -136,7 +136,7 @@ async def test_nothing_else_is_one_s_own_to_change(service: Service, session: Si
     assert (await service.get(ME, token=session.access_token)).content == before.content
 
 
-@pytest.mark.parametrize("name", ["", "x" * 201, "a\nb", 5, ["Ada"]])
+@pytest.mark.parametrize("name", ["", "x" * 201, "a\nb", "a\x85b", "a\u2028b", "a\u202eb", "a\u2066b", 5, ["Ada"]])
 async def test_a_name_that_is_none_is_refused(service: Service, session: SignedIn, name: object) -> None:
     answer = await edit(service, session, "*", {"display_name": name})
 
