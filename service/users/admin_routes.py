@@ -18,10 +18,10 @@ from service.users.requests import expected, expected_or_refuse
 from service.users.shapes import Roles, Suspension, User, UserEdit, UserPage, UserQuery
 from service.users.standing import Standing
 from service.web.bodies import StrictRoute
-from service.web.caller import Admin
+from service.web.caller import Admin, refuse_unless_recent
 from service.web.conditions import IfMatch, IfNoneMatch, is_none_match
 from service.web.paging import CursorMalformed, read_cursor, write_cursor
-from service.web.problems import NotFound, RequestInvalid, TokenInvalid, TokenMissing
+from service.web.problems import NotFound, RequestInvalid, SignInTooOld, TokenInvalid, TokenMissing
 from service.web.rendering import json_answer, no_content, not_modified, refusals, says, warm_answer
 
 router = APIRouter(prefix="/v1/users", tags=["users (admin)"], route_class=StrictRoute)
@@ -109,15 +109,18 @@ async def edit_user(
     status_code=204,
     responses={
         204: says("The account is closed.", "Cache-Control"),
-        **refusals(*NOT_ADMIN, *NOT_THERE, UserClosed, LastAdmin, VersionStale),
+        **refusals(*NOT_ADMIN, *NOT_THERE, SignInTooOld, UserClosed, LastAdmin, VersionStale),
     },
 )
 async def close_user(request: Request, user_id: UUID, caller: Admin, if_match: IfMatch = None) -> Response:
     """Close somebody's account.
 
     Address and name are erased at once, the address is free again, and every session ends. There is no way back. The
-    last active admin can't be closed. `If-Match` is honoured when given.
+    last active admin can't be closed. `If-Match` is honoured when given. One's own account needs a sign-in of the last
+    minutes, here as anywhere.
     """
+    if user_id == caller.user_id:
+        refuse_unless_recent(request, caller)
     await standing(request).close(user_id, caller.user_id, expected(if_match))
     return no_content()
 

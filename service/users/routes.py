@@ -1,15 +1,12 @@
 """HTTP for /v1/users: registering, and one's own profile."""
 
-from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Request, Response
 
-from service.clock import Clock
 from service.errors import Forbidden
 from service.idempotency.problems import IdempotencyKeyMalformed, IdempotencyKeyReused
 from service.limits.problems import RateLimited
-from service.security.claims import Claims
 from service.telemetry import facts
 from service.users import rendering
 from service.users.change_records import Edit
@@ -30,7 +27,7 @@ from service.users.requests import expected, expected_or_refuse, promised
 from service.users.shapes import NEW_USERS, NewUser, ProfileEdit, User
 from service.users.standing import Standing
 from service.web.bodies import StrictRoute
-from service.web.caller import SignedIn, SignedInOrNobody
+from service.web.caller import SignedIn, SignedInOrNobody, refuse_unless_recent
 from service.web.conditions import IdempotencyKeyHeader, IfMatch, IfNoneMatch, is_none_match
 from service.web.problems import SignInTooOld, TokenInvalid, TokenMissing
 from service.web.rendering import json_answer, no_content, not_modified, refusals, says, warm_answer
@@ -153,14 +150,6 @@ async def close_own_account(request: Request, caller: SignedIn, if_match: IfMatc
     Address and name are erased at once, the address is free again, and every session ends. There is no way back.
     Needs a sign-in of the last minutes; `If-Match` is honoured when given.
     """
-    refuse_unless_recent(caller, request.app.state.clock, request.app.state.settings.step_up_age)
+    refuse_unless_recent(request, caller)
     await standing(request).close(caller.user_id, caller.user_id, expected(if_match))
     return no_content()
-
-
-def refuse_unless_recent(caller: Claims, clock: Clock, most: timedelta) -> None:
-    """Ask for a new sign-in when the last one is too old (RFC 9470)."""
-    if clock.timestamp() - caller.signed_in_at > most.total_seconds():
-        seconds = int(most.total_seconds())
-        challenge = f'Bearer error="insufficient_user_authentication", max_age="{seconds}"'
-        raise SignInTooOld(headers={"WWW-Authenticate": challenge})

@@ -14,7 +14,7 @@ from service.security.access_tokens import AccessTokens, KeyUnknown, TokenRefuse
 from service.security.claims import Claims
 from service.security.revocations import Forgotten, Revocations
 from service.telemetry import facts
-from service.web.problems import TokenInvalid, TokenMissing
+from service.web.problems import SignInTooOld, TokenInvalid, TokenMissing
 
 _BEARER = b"bearer "
 _RELOAD_PAUSE_SECONDS = 1.0
@@ -154,6 +154,15 @@ async def admin(request: Request) -> Claims:
     if not caller.is_admin:
         raise Forbidden
     return caller
+
+
+def refuse_unless_recent(request: Request, caller: Claims) -> None:
+    """Ask for a new sign-in when the caller's last one is too old for what can't be taken back (RFC 9470)."""
+    clock: Clock = request.app.state.clock
+    most = int(request.app.state.settings.step_up_age.total_seconds())
+    if clock.timestamp() - caller.signed_in_at > most:
+        challenge = f'Bearer error="insufficient_user_authentication", max_age="{most}"'
+        raise SignInTooOld(headers={"WWW-Authenticate": challenge})
 
 
 Verified = Annotated[Claims, Depends(verified)]

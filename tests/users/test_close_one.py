@@ -1,10 +1,13 @@
 """DELETE /v1/users/{id}: closing somebody's account as an admin."""
 
+from datetime import timedelta
+
 import asyncpg
 
+from tests.kit.ageing import age
 from tests.kit.everywhere import refused_everywhere
 from tests.kit.people import Person, SignedIn, new_person, problem
-from tests.kit.refreshing import refresh
+from tests.kit.refreshing import refresh, refreshed
 from tests.kit.services import Service
 
 
@@ -44,3 +47,18 @@ async def test_if_match_is_honoured_when_it_is_given(service: Service, ada: Pers
 
     assert problem(stale) == (412, "version_stale")
     assert current.status_code == 204
+
+
+async def test_by_their_id_too_admins_close_their_own_account_only_after_a_sign_in(
+    service: Service, ada: Person, admin: Person, boss: SignedIn, database: asyncpg.Connection
+) -> None:
+    await age(database, boss.session_id, timedelta(minutes=6))
+    old = await refreshed(service, boss.refresh_token)
+
+    own = await service.delete(f"/v1/users/{admin.id}", token=old.access_token)
+    own_after_sign_in = await service.delete(f"/v1/users/{admin.id}", token=(await admin.sign_in()).access_token)
+    another = await service.delete(f"/v1/users/{ada.id}", token=old.access_token)
+
+    assert problem(own) == (401, "insufficient_user_authentication")
+    assert problem(own_after_sign_in) == (409, "last_admin")
+    assert another.status_code == 204
