@@ -29,13 +29,13 @@ class Reading:
 
     def sum(self, name: str, /, **labels: str) -> float:
         """Add up the samples that have these labels, among others. What was never counted is 0, if it could be."""
-        if not self._is_known(name):
-            raise Unreadable(f"no replica tells {name}")
+        self._refuse_unknown(name)
         wanted = frozenset(labels.items())
         return sum(value for (its_name, its), value in self.samples.items() if its_name == name and wanted <= its)
 
     def by(self, name: str, label: str) -> dict[str, float]:
         """Add up the samples of a name by one of their labels."""
+        self._refuse_unknown(name)
         found: dict[str, float] = {}
         for (its_name, labels), value in self.samples.items():
             if its_name == name:
@@ -51,9 +51,10 @@ class Reading:
         samples = {key: value - before.samples.get(key, 0.0) for key, value in self.samples.items()}
         return Reading(samples, self.families)
 
-    def _is_known(self, name: str) -> bool:
+    def _refuse_unknown(self, name: str) -> None:
         suffixes = ("", "_total", "_count", "_sum", "_bucket", "_created")
-        return any(name == family + suffix for family in self.families for suffix in suffixes)
+        if not any(name == family + suffix for family in self.families for suffix in suffixes):
+            raise Unreadable(f"no replica tells {name}")
 
 
 def added(readings: Iterable[Reading]) -> Reading:

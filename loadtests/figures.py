@@ -31,19 +31,38 @@ def refused_share(names: Iterable[str], allowed: Iterable[str], *phases: str) ->
     listed, good = tuple(names), frozenset(allowed)
 
     def figure(evidence: Evidence) -> float:
-        outcomes = [
-            item for name in listed for phase in phases or (None,) for item in evidence.outcomes(name, phase).items()
-        ]
-        total = sum(count for _, count in outcomes)
-        if not total:
-            raise Unreadable(f"nobody asked for: {', '.join(listed)}")
-        return sum(count for outcome, count in outcomes if outcome not in good) / total
+        outcomes = {
+            name: [item for phase in phases or (None,) for item in evidence.outcomes(name, phase).items()]
+            for name in listed
+        }
+        if missing := [name for name, found in outcomes.items() if not found]:
+            raise Unreadable(f"nobody asked for: {', '.join(missing)}")
+        found = [item for items in outcomes.values() for item in items]
+        return sum(count for outcome, count in found if outcome not in good) / sum(count for _, count in found)
 
     return figure
 
 
 def answered(name: str, outcome: str, phase: str | None = None) -> Figure:
-    return lambda evidence: float(evidence.count(name, phase, outcome=outcome))
+    """Count the answers of a kind; unreadable where nobody asked."""
+
+    def figure(evidence: Evidence) -> float:
+        if not evidence.count(name, phase):
+            raise Unreadable(f"nobody asked for: {name}")
+        return float(evidence.count(name, phase, outcome=outcome))
+
+    return figure
+
+
+def slowest_refusal(names: Iterable[str], phase: str) -> Figure:
+    """Give the p99 until a 503 of the requests that waited longest for one; 0 where nobody was refused."""
+    listed = tuple(names)
+
+    def figure(evidence: Evidence) -> float:
+        refused = [name for name in listed if answered(name, "503", phase)(evidence)]
+        return max((evidence.percentile(0.99, name, phase, outcome="503") for name in refused), default=0.0)
+
+    return figure
 
 
 def counted(metric: str, phase: str | None = None, **labels: str) -> Figure:
@@ -87,9 +106,12 @@ def loads(evidence: Evidence) -> float:
 
 
 def most_loads(evidence: Evidence) -> float:
-    """Give how many loads there may be: each process one for each person asked for, and one more after each write."""
+    """Give how many loads there may be: each process one for each person asked for, and one more after each write.
+
+    After a write one process loads, and the others find in the shared tier what it has put there.
+    """
     writes = evidence.delta().sum(_STATEMENTS, statement="users.edit")
-    return len(evidence.seen) * evidence.replicas + writes * evidence.replicas
+    return len(evidence.seen) * evidence.replicas + writes
 
 
 def pool_waits_over(seconds: float) -> Figure:
@@ -108,14 +130,16 @@ def statements_per(requests: Iterable[str], of: str) -> Figure:
 
     def figure(evidence: Evidence) -> float:
         asked = evidence.tally.count(lambda cell: cell[1] in listed)
+        if not asked:
+            raise Unreadable(f"nobody asked for: {', '.join(sorted(listed))}")
         ran = evidence.delta().by(_STATEMENTS, "statement")
-        return sum(count for name, count in ran.items() if name.startswith(of)) / max(1, asked)
+        return sum(count for name, count in ran.items() if name.startswith(of)) / asked
 
     return figure
 
 
 def connections(evidence: Evidence) -> float:
-    """Give the most connections Postgres ever saw at once."""
+    """Give the most connections that were seen at once; Postgres is asked five times a second."""
     if not evidence.connections:
         raise Unreadable("pg_stat_activity could not be read")
     return float(max(count for _, count in evidence.connections))

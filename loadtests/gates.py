@@ -96,29 +96,53 @@ def at_least(limit: float | Figure, name: str, figure: Figure, *, unit: str = ""
 
 def judge(evidence: Evidence) -> Verdict:
     """Judge a run. What its generator could not do says nothing about Signet: such a run is void."""
-    judged = tuple(gate.judge(evidence) for gate in evidence.scenario.gates)
+    judged = tuple(gate.judge(evidence) for gate in (*evidence.scenario.gates, KEEPING_UP))
     return Verdict(judged, tuple(_find_void(evidence)))
 
 
 def _find_void(evidence: Evidence) -> list[str]:
-    first = next(evidence.scenario.span(phase.name)[0] for phase in evidence.scenario.phases if phase.name != WARM_UP)
-    reasons = []
-    for worker, last in sorted(_last_words(evidence).items()):
+    first, reasons = _first_second(evidence), []
+    workers = _last_words(evidence)
+    if not workers:
+        reasons.append("no generator told anything of itself")
+    for worker, last in sorted(workers.items()):
         if last < evidence.scenario.seconds - MOST_SILENT_SECONDS:
             reasons.append(f"the generator {worker} was not heard of after second {last}")
         cpu = evidence.tally.percentile(_P95, _own(CPU, first, worker))
-        if cpu is None or cpu > MOST_CPU:
-            reasons.append(f"the generator {worker} used {cpu or 0:.0f} % of its core, of which {MOST_CPU:.0f} are its")
-    late = evidence.tally.percentile(_P95, _own(LATENESS, first))
-    if late is None:
-        reasons.append("the generator told nothing of itself")
-    elif late > MOST_LATE_MS:
-        reasons.append(f"the generator woke up {late:.0f} ms late, of which {MOST_LATE_MS:.0f} are forgiven")
-    skipped = evidence.tally.count(_own(SKIPPED, first))
-    turns = sum(evidence.count(name) for name in evidence.tally.names())
-    if skipped > MOST_SKIPPED * max(1, turns) and not evidence.scenario.is_overload:
-        reasons.append(f"the generator fell behind its schedule and left out {skipped} turns of {turns + skipped}")
+        late = evidence.tally.percentile(_P95, _own(LATENESS, first, worker))
+        if cpu is None or late is None:
+            reasons.append(f"the generator {worker} told nothing of itself after the warm-up")
+            continue
+        if cpu > MOST_CPU:
+            reasons.append(f"the generator {worker} used {cpu:.0f} % of its core, of which {MOST_CPU:.0f} are its")
+        if late > MOST_LATE_MS:
+            reasons.append(
+                f"the generator {worker} fell behind its schedule: it was {late:.0f} ms late, "
+                f"of which {MOST_LATE_MS:.0f} are forgiven"
+            )
     return reasons
+
+
+def turns_left_out(evidence: Evidence) -> float:
+    """Give the part of its turns that a crowd left out because it waited for answers; of the one that lost most.
+
+    A generator that is late itself is found by its own lateness, and its run is void.
+    """
+    shares = [0.0]
+    for crowd in evidence.scenario.crowds:
+        turns = crowd.per_second * sum(evidence.seconds(phase) for phase in crowd.during if phase != WARM_UP)
+        if turns and not crowd.may_fall_behind:
+            left_out = evidence.tally.count(_own(SKIPPED, _first_second(evidence), crowd.kind))
+            shares.append(left_out / (left_out + turns))
+    return max(shares)
+
+
+# Every scenario has it: latencies are of turns that were taken, and say nothing of those a stalled service prevented.
+KEEPING_UP = at_most(MOST_SKIPPED, "turns left out", turns_left_out, why="answers were waited for too long")
+
+
+def _first_second(evidence: Evidence) -> float:
+    return next(evidence.scenario.span(phase.name)[0] for phase in evidence.scenario.phases if phase.name != WARM_UP)
 
 
 def _last_words(evidence: Evidence) -> dict[str, int]:

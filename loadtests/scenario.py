@@ -30,7 +30,8 @@ class Crowd:
 
     `kind` is a class of `loadtests.crowds`. Each user takes a turn every `every` seconds, whatever became of the last
     one, in the phases named in `during`; 0 means again as soon as it is answered. `ramp` is how many seconds it takes
-    until all of them have begun. `options` are the class's own.
+    until all of them have begun. `options` are the class's own. A crowd that asks for more than can be done
+    `may_fall_behind`: answers may keep it waiting until it leaves turns out.
     """
 
     kind: str
@@ -39,6 +40,7 @@ class Crowd:
     during: tuple[str, ...]
     ramp: float = 0.0
     options: Mapping[str, float] = field(default_factory=dict)
+    may_fall_behind: bool = False
 
     @property
     def per_second(self) -> float:
@@ -70,8 +72,6 @@ class Scenario:
     replicas: int = 2
     # How much later Postgres answers between `slow database` and `heal database`, in seconds.
     slowness: float = 0.0
-    # Whether users may be kept waiting so long that turns are left out: where more is asked for than can be done.
-    is_overload: bool = False
 
     @property
     def seconds(self) -> float:

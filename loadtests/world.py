@@ -81,16 +81,18 @@ class World:
 
     def watch_itself(self) -> None:
         """Note for ever how late this process wakes up, and how much of its core it uses."""
-        process, beats, told_at = psutil.Process(), 0, time.monotonic()
+        process, told_at, name = psutil.Process(), time.monotonic(), f"{os.uname().nodename}:{os.getpid()}"
         process.cpu_percent()
         while True:
             slept_at = time.perf_counter()
             gevent.sleep(_BEAT_SECONDS)
-            self.note(LATENESS, "measured", 1000 * (time.perf_counter() - slept_at - _BEAT_SECONDS))
-            beats += 1
+            late = time.perf_counter() - slept_at - _BEAT_SECONDS
+            # Each beat that was slept through was late too: else a long stall would be one of many.
+            for missed in range(int(late / _BEAT_SECONDS) + 1):
+                self.note(LATENESS, name, 1000 * (late - missed * _BEAT_SECONDS))
             if time.monotonic() - told_at >= 1.0:
                 told_at = time.monotonic()
-                self.note(CPU, f"{os.uname().nodename}:{os.getpid()}", process.cpu_percent())
+                self.note(CPU, name, process.cpu_percent())
 
     def _find_spans(self) -> dict[str, tuple[float, float]]:
         spans, begin = {}, 0.0

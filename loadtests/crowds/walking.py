@@ -14,7 +14,7 @@ from loadtests.scenario import Crowd
 from loadtests.tally import SKIPPED
 from loadtests.world import NEVER, World
 
-# A turn that could begin only so late is left out and counted: the schedule was not kept.
+# A turn that could begin only so late, for the answer to the one before, is left out and counted.
 _TOO_LATE_SECONDS = 2.0
 _A_MOMENT = 0.2
 
@@ -72,7 +72,7 @@ class Walker(FastHttpUser):
         if not self.crowd.every:
             self._due = self.world.next_turn(self.crowd, self._rank, now)
             return self._until_due()
-        due = self._due + self.crowd.every
+        due = self._due + self.pause()
         if due < now - _TOO_LATE_SECONDS:
             skipped = int((now - due) / self.crowd.every)
             due += skipped * self.crowd.every
@@ -80,6 +80,10 @@ class Walker(FastHttpUser):
                 self.world.note(SKIPPED, type(self).__name__, 1.0)
         self._due = self.world.next_turn(self.crowd, self._rank, due)
         return self._until_due()
+
+    def pause(self) -> float:
+        """Say how long after the last turn the next one is due, in seconds."""
+        return self.crowd.every
 
     def act(self) -> None:
         """Do what such users do in one turn."""

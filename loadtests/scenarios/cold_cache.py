@@ -7,7 +7,7 @@ from loadtests.gates import at_least, at_most
 from loadtests.scenario import Crowd, Dataset, Intervention, Phase, Scenario
 
 PEOPLE, ZIPF = 5_000, 0.9
-NEAR_TTL, SHARED_TTL = 30.0, 300.0
+NEAR_TTL, SHARED_TTL = 30, 300
 READERS, READS_EVERY = 40, 0.4
 HERDS, HERDS_EVERY, HERD_SIZE = 8, 2.0, 10
 PHASES = (Phase("baseline", 14), Phase("flushed", 14))
@@ -59,5 +59,6 @@ SCENARIO = Scenario(
         Crowd("Herds", HERDS, HERDS_EVERY, ("baseline", "flushed"), options={"size": HERD_SIZE}),
     ),
     gates=GATES,
+    settings={"SIGNET_NEAR_TTL": f"{NEAR_TTL}s", "SIGNET_CACHE_TTL": f"{SHARED_TTL}s"},
     interventions=(Intervention("flushed", "flush redis"),),
 )

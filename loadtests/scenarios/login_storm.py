@@ -10,6 +10,8 @@ THREADS = 1
 ARRIVALS = 24
 # The hash is the cost of a sign-in, not the service around it.
 MOST_BESIDE_HASH = 1.10
+# Beside others a hash costs more than one alone, but never this much.
+MOST_BESIDE_MEASURED = 1.6
 QUIET = p(0.99, "read", "baseline")
 PHASES = (Phase("warm-up", 5), Phase("baseline", 10), Phase("storm", 16))
 
@@ -24,9 +26,10 @@ def cpu_beside_hash(evidence: Evidence) -> float:
         return ratio(cpu_per_sign_in, verify_seconds)(evidence)
     storm, quiet = evidence.threads_in("storm"), evidence.threads_in("baseline")
     signing_in = storm.loops - quiet.loops * storm.second / quiet.second
-    # A build that hashes elsewhere than in threads is held beside the hash measured here.
+    # A build that hashes elsewhere than in threads, or in them does more, is held beside the hash measured here.
     measured = verify_seconds(evidence) * hashes(evidence)
-    return (storm.others + signing_in) / (storm.others if storm.others > measured / 2 else measured)
+    is_hashing = measured / 2 < storm.others < measured * MOST_BESIDE_MEASURED
+    return (storm.others + signing_in) / (storm.others if is_hashing else measured)
 
 
 def cpu_per_sign_in(evidence: Evidence) -> float:
@@ -57,6 +60,7 @@ def fair_guesses(evidence: Evidence) -> float:
 GATES = (
     at_most(0.0, "refused sign-ins", refused_share(["sign in"], ["201"])),
     at_most(fair_guesses, "hashes of one address", answered("guess", "401"), why="each address has its turn"),
+    at_most(0.0, "refused guesses", refused_share(["guess"], ["401", "429", "503"])),
     at_most(0.0, "refused reads", refused_share(["read"], ["200"])),
     at_most(2.0, "p99 of reads beside baseline", ratio(p(0.99, "read", "storm"), QUIET), unit="x"),
     at_most(MOST_BESIDE_HASH, "CPU of a sign-in beside its hash", cpu_beside_hash, unit="x"),
@@ -72,10 +76,9 @@ SCENARIO = Scenario(
     crowds=(
         Crowd("Readers", 40, 0.4, ("warm-up", "baseline", "storm"), ramp=2.0),
         Crowd("Arrivals", ARRIVALS, 0.0, ("storm",), ramp=0.5),
-        Crowd("Guessers", 5, 0.5, ("storm",)),
+        Crowd("Guessers", 5, 0.5, ("storm",), may_fall_behind=True),
     ),
     gates=GATES,
     settings={"SIGNET_HASH_THREADS": str(THREADS)},
     replicas=1,
-    is_overload=True,
 )

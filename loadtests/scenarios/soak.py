@@ -39,8 +39,10 @@ def _least(evidence: Evidence, metric: str, begin: float, end: float) -> list[fl
 
 
 def still_in_use(evidence: Evidence) -> float:
-    last = [reading for reading in evidence.moments[-1].readings if reading is not None]
-    return sum(reading.sum(_IN_USE) for reading in last)
+    last = evidence.moments[-1].readings if evidence.moments else []
+    if not last or None in last:
+        raise Unreadable("a replica could not be read afterwards")
+    return sum(reading.sum(_IN_USE) for reading in last if reading is not None)
 
 
 SCENARIO = replace(

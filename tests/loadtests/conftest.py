@@ -8,7 +8,7 @@ import pytest
 from loadtests.evidence import Evidence, Moment
 from loadtests.exposition import Reading
 from loadtests.gates import Gate
-from loadtests.scenario import Dataset, Phase, Scenario
+from loadtests.scenario import Crowd, Dataset, Phase, Scenario
 from loadtests.tally import Tally
 from tests.kit.services import Service
 
@@ -30,12 +30,13 @@ def evidence() -> MakeEvidence:
 
     def make(*gates: Gate, readings: tuple[Reading | None, Reading | None] | None = None, **more: Any) -> Evidence:
         phases = (Phase("warm-up", 1), Phase("load", 10))
-        scenario = Scenario("made up", "", Dataset(10), phases, (), gates)
+        crowds = (Crowd("Readers", 1, 1.0, ("load",)), Crowd("Listers", 1, 1.0, ("load",), may_fall_behind=True))
+        scenario = Scenario("made up", "", Dataset(10), phases, crowds, gates)
         moments = [Moment(0, [readings[0]]), Moment(11, [readings[1]])] if readings else []
         tally = Tally()
         for second in range(12):
             tally.add(second, ".cpu", "here", 30.0)
-            tally.add(second, ".lateness", "measured", 1.0)
+            tally.add(second, ".lateness", "here", 1.0)
         return Evidence(scenario, tally, set(), moments, **more)
 
     return make

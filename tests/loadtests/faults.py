@@ -4,14 +4,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from loadtests import scenarios
-from loadtests.gates import Gate
+from loadtests import people, scenarios
+from loadtests.gates import KEEPING_UP, Gate
 
 _BUILDS = "tests.loadtests.builds"
 _READ, _EDIT, _VERIFY = "GET /v1/users/me", "PATCH /v1/users/me", "GET /v1/verify"
 _SIGN_IN, _REGISTER = "POST /v1/sessions", "POST /v1/users"
 _REFRESH, _LIST, _LOG_OUT = "POST /v1/sessions/refresh", "GET /v1/sessions", "DELETE /v1/sessions/current"
 _FROM_POSTGRES = ("--take", "postgres")
+_IMPATIENT = {"SIGNET_DATABASE_POOL": "1", "SIGNET_DATABASE_WAIT": "1ms"}
+# Who signs in and who guesses ask the same; the guesser is one address.
+_GUESSER = people.address(-1)
+# Every scenario has this gate; it is seen red in one.
+_STALLED = ("revocation", KEEPING_UP.name)
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Fault:
         return ["--length", str(self.length), *module, *self.options]
 
 
-def wrong(asked: str, every: int, **more: float) -> dict[str, str]:
+def wrong(asked: str, every: int, **more: float | str) -> dict[str, str]:
     """Let each `every`-th request of a kind be answered otherwise than it should be: with 500, if nothing is said."""
     return {"FAULT": json.dumps({"asked": asked, "every": every, **(more or {"status": 500})})}
 
@@ -45,7 +50,7 @@ def refused(scenario: str, gate: str, asked: str, every: int, length: float = 0.
 
 
 def in_vain(scenario: str, length: float = 0.4) -> Fault:
-    return Fault(scenario, "pool timeouts", "waiting_in_vain", {"SIGNET_DATABASE_POOL": "1"}, length=length)
+    return Fault(scenario, "pool timeouts", "waiting_in_vain", _IMPATIENT, length=length)
 
 
 WARM_CACHE = (
@@ -67,6 +72,7 @@ COLD_CACHE = (
 )
 LOGIN_STORM = (
     refused("login-storm", "refused sign-ins", _SIGN_IN, 25, 0.6),
+    Fault("login-storm", "refused guesses", "answering", wrong(_SIGN_IN, 3, status=500, sender=_GUESSER), length=0.6),
     Fault("login-storm", "hashes of one address", "without_turns", length=0.6),
     refused("login-storm", "refused reads", _READ, 50, 0.6),
     Fault("login-storm", "p99 of reads beside baseline", "hashing_on_the_loop", length=0.6),
@@ -83,6 +89,7 @@ MIXED = (
     refused("mixed", "refused: edit", _EDIT, 3),
     refused("mixed", "refused: log out", _LOG_OUT, 1),
     refused("mixed", "refused: register", _REGISTER, 2),
+    Fault("mixed", "refused: guess", "answering", wrong(_SIGN_IN, 5, status=500, sender=_GUESSER)),
     Fault("mixed", "guesses let through", settings={"SIGNET_LIMITS": "off", "SIGNET_LIMITS_OFF_IS_INTENDED": "true"}),
     Fault("mixed", "sessions lost", "forgetful"),
     in_vain("mixed"),
@@ -119,6 +126,7 @@ POOL_PRESSURE = (
         wrong(_READ, 20, after=880, delay=0.1),
         length=1,
     ),
+    Fault("pool-pressure", "served beside those served most", "refusing_writers", length=1),
     Fault("pool-pressure", "refused after two seconds", "exhausted", {"FAULT": "9"}, length=1),
 )
 REFRESH_WAVE = (
@@ -139,6 +147,8 @@ REVOCATION = (
     refused("revocation", "neither 200 nor 401", _VERIFY, 50),
     refused("revocation", "refused reads", _READ, 50),
     Fault("revocation", "announcements lost", "losing_answers"),
+    # Nobody judges how long these reads take: only that turns are left out for it.
+    Fault(_STALLED[0], _STALLED[1], "answering", wrong(_READ, 10, delay=4)),
 )
 SOAK = (
     Fault("soak", "growth of process_resident_memory_bytes", "leaking", {"FAULT": "memory"}, length=0.1),
@@ -158,4 +168,4 @@ def gates() -> set[tuple[str, str]]:
     for name in scenarios.NAMES:
         for gate in scenarios.find(name).gates:
             first.setdefault(gate, name)
-    return {(name, gate.name) for gate, name in first.items()}
+    return {(name, gate.name) for gate, name in first.items()} | {_STALLED}

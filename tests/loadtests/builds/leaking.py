@@ -34,9 +34,9 @@ async def leave_tasks(self: Envelope, scope: Scope, receive: Receive, send: Send
 
 @asynccontextmanager
 async def leave_place(self: Database) -> AsyncIterator[None]:
-    """Count one connection that was never given back."""
+    """Borrow one connection for nothing and never give it back."""
     if next(_come) == _ONE_IN:
-        self.in_use += 1
+        await self._take_place()
     async with _turn(self):
         yield
 

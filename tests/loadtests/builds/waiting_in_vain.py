@@ -1,6 +1,6 @@
-"""A build with a fault: connections are given back late, and whoever finds none free has waited in vain at once.
+"""A build with a fault: connections are given back late, and whoever has waited in vain for one waits again.
 
-They wait on all the same. Nobody is refused, so that of the pool's own count the gate of it alone can tell.
+Nobody is refused, so that of the pool's own count the gate of it alone can tell.
 """
 
 import asyncio
@@ -9,16 +9,19 @@ from contextlib import asynccontextmanager
 
 from service.commands import main
 from service.storage.database import Database
+from service.storage.failing import DatabaseBusy
 
 _KEPT_SECONDS = 0.005
-_turn = Database._turn
+_turn, _wait = Database._turn, Database._wait_for_place
 
 
-async def wait_on(self: Database) -> None:
-    """Count a wait in vain, and wait."""
-    self._metrics.pool_timeouts.inc()
-    with self._metrics.pool_wait.time():
-        await self._places.acquire()
+async def wait_again(self: Database) -> None:
+    """Wait, in vain or not, until there is a place."""
+    while True:
+        try:
+            return await _wait(self)
+        except DatabaseBusy:
+            continue
 
 
 @asynccontextmanager
@@ -30,6 +33,6 @@ async def keep_place(self: Database) -> AsyncIterator[None]:
 
 
 if __name__ == "__main__":
-    Database._wait_for_place = wait_on  # type: ignore[method-assign]
+    Database._wait_for_place = wait_again  # type: ignore[method-assign]
     Database._turn = keep_place  # type: ignore[method-assign]
     main()
