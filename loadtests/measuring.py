@@ -22,10 +22,11 @@ _CONNECTIONS = """
     WHERE datname = current_database() AND application_name = 'signet' AND backend_type = 'client backend'
 """
 _STATEMENTS = """
-    SELECT query, calls, total_exec_time AS milliseconds, rows FROM pg_stat_statements
-    WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
-    ORDER BY total_exec_time DESC LIMIT 20
+    SELECT query, sum(calls)::bigint AS calls, sum(total_exec_time)::float8 AS milliseconds, sum(rows)::bigint AS rows
+    FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+    GROUP BY query
 """
+_MOST_STATEMENTS = 20
 
 
 @dataclass
@@ -66,12 +67,9 @@ class Measuring:
                 await self._watch_connections()
             await asyncio.sleep(_LOOK_SECONDS)
 
-    async def reset_statements(self) -> bool:
-        """Let pg_stat_statements count from now on; False when it can't be had."""
-        return await self._run("SELECT pg_stat_statements_reset()") is not None
-
-    async def statements(self) -> list[dict[str, Any]]:
-        return [dict(row) for row in await self._run(_STATEMENTS) or []]
+    async def statements(self) -> dict[str, dict[str, Any]]:
+        """Read what pg_stat_statements has counted so far, by statement; nothing where it can't be had."""
+        return {row["query"]: dict(row) for row in await self._run(_STATEMENTS) or []}
 
     def moments(self) -> list[Moment]:
         """Parse what was seen, in order of time."""
@@ -112,6 +110,17 @@ def _grid(end: float) -> list[float]:
     return [index * _SCRAPE_SECONDS for index in range(int(end / _SCRAPE_SECONDS) + 1)]
 
 
+def costliest(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give the statements that took most of Postgres' time between two looks: what others do there is among them."""
+    gained = []
+    for query, late in after.items():
+        early = before.get(query, {})
+        counts = {name: late[name] - early.get(name, 0) for name in ("calls", "milliseconds", "rows")}
+        if counts["calls"] > 0:
+            gained.append({"query": query, **counts})
+    return sorted(gained, key=lambda each: -each["milliseconds"])[:_MOST_STATEMENTS]
+
+
 def fetch(url: str) -> str | None:
     """Give what is told there, or None when nobody answers."""
     try:
@@ -122,4 +131,6 @@ def fetch(url: str) -> str | None:
 
 
 def _read(text: str | None) -> Reading | None:
-    return Reading.of(text) if text is not None else None
+    with suppress(ValueError):
+        return Reading.of(text) if text is not None else None
+    return None

@@ -14,7 +14,7 @@ from typing import Any
 from loadtests import hashing, seeding
 from loadtests.evidence import Evidence
 from loadtests.gates import Verdict, judge
-from loadtests.measuring import Measuring
+from loadtests.measuring import Measuring, costliest
 from loadtests.plans import Plan, plan_of
 from loadtests.scenario import Intervention, Phase, Scenario
 from loadtests.subject import Hooks, Subject, named, started
@@ -103,9 +103,9 @@ class _Run:
 
     async def run(self) -> Evidence:
         plan = await self._prepare()
-        can_tell = await self._measuring.reset_statements() if self._subject.stores else False
         does_sign_in = any(crowd.kind == "Arrivals" for crowd in self._scenario.crowds)
         verify_seconds = hashing.verify_seconds(self._subject.settings) if does_sign_in else None
+        statements = await self._measuring.statements()
         await self._measuring.scrape()
         with tempfile.TemporaryDirectory() as folder:
             result = await self._generate(plan, Path(folder))
@@ -117,7 +117,7 @@ class _Run:
             moments=self._measuring.moments(),
             connections=[look for look in self._measuring.connections if look[0] >= 0],
             threads=self._measuring.threads,
-            statements=await self._measuring.statements() if can_tell else [],
+            statements=costliest(statements, await self._measuring.statements()),
             failures=result["failures"],
             facts={
                 "begins_at": self._measuring.begins_at,

@@ -15,22 +15,28 @@ class Residents(Walker):
         self._person = self.draw()
         self._access = ""
         self._refresh = ""
+        self._renews_at = 0.0
         super().on_start()
+
+    def pause(self) -> float:
+        """Think for a while, sometimes longer than at others."""
+        return self.crowd.every * self.random.uniform(0.5, 1.5)
 
     def act(self) -> None:
         if not self._access:
             self._sign_in()
             return
+        if self.world.now > self._renews_at:
+            self._renew()
+            return
         lot = self.random.random()
         if lot < self.option("leaves", 0.01):
             self._log_out()
-        elif lot < self.option("refreshes", 0.06):
-            self._renew()
-        elif lot < self.option("edits", 0.09):
+        elif lot < self.option("edits", 0.04):
             self._edit()
-        elif lot < self.option("lists", 0.12):
+        elif lot < self.option("lists", 0.07):
             self._ask("list sessions", "/v1/sessions?limit=5")
-        elif lot < self.option("verifies", 0.30):
+        elif lot < self.option("verifies", 0.25):
             self._ask("verify", "/v1/verify")
         else:
             self.world.seen.add(self._person)
@@ -75,13 +81,20 @@ class Residents(Walker):
 
     def _keep(self, pair: dict[str, str]) -> None:
         self._access, self._refresh = pair["access_token"], pair["refresh_token"]
+        # On time, for a life that is short enough to end in a run of a minute.
+        self._renews_at = self.world.now + self.option("renews", 5.0) * self.random.uniform(0.9, 1.0)
 
 
 class Newcomers(Walker):
-    """Registers, each time as somebody new from an address of their own."""
+    """Registers, each time as somebody new from an address of their own; signs in, and looks at what is there."""
 
     def act(self) -> None:
         person = self.number + self._turns * self.crowd.users
         self._turns += 1
         body = {"email": f"new-{token_hex(8)}@{people.DOMAIN}", "password": people.PASSWORD}
-        self.ask("register", "POST", "/v1/users", person=person, json=body, expects=(201,), is_first=True)
+        made = self.ask("register", "POST", "/v1/users", person=person, json=body, expects=(_CREATED,), is_first=True)
+        if made.status != _CREATED:
+            return
+        signed_in = self.ask("sign in", "POST", "/v1/sessions", person=person, json=body, expects=(_CREATED,))
+        if signed_in.status == _CREATED:
+            self.ask("read", "GET", "/v1/users/me", person=person, token=signed_in.json()["access_token"])

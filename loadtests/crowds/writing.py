@@ -14,7 +14,9 @@ class Editors(Walker):
         person = self.world.plan.dataset.people - 1 - self.number if self.option("own", 0) else self.draw()
         token = self.world.purse.access_token(person)
         self.world.seen.add(person)
-        seen = self.ask("read to edit", "GET", "/v1/users/me", person=person, token=token, is_first=True)
+        seen = self.ask(
+            "read to edit", "GET", "/v1/users/me", person=person, token=token, expects=(200, 503), is_first=True
+        )
         if seen.etag:
             name = f"{people.display_name(person)} the {self.random.randrange(10**6)}th"
             self.ask(
