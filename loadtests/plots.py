@@ -20,7 +20,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A plot of lines that share a unit. `marks` are instants at which something was done."""
+    """A plot of lines that share a unit."""
 
     title: str
     unit: str
@@ -31,7 +31,7 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """The seconds of a run, its phases and what was done to it."""
+    """The seconds of a run and its phases. `marks` are instants at which something was done to it."""
 
     seconds: float
     phases: Sequence[tuple[str, float, float]]
