@@ -11,7 +11,9 @@ Read from the outside in:
     evidence.py    what a run has left behind, as gates read it
     expecting.py   what caches should have answered, played through from the dataset
     popularity.py  who is asked for how often (Zipf)
-    subject.py     Signet and its stores, started for the run, or the deployment that was named
+    subject.py     what is tested; Signet and its stores, started for the run
+    deployment.py  or the deployment that was named, and what a scenario presumes of it
+    replicas.py    the replicas behind names, once they are ready; asking.py asks them
     slowing.py     a database that answers later
     seeding.py     people and sessions by COPY
     hashing.py     what a password check costs here

@@ -1,7 +1,13 @@
-"""python -m loadtests: run, seed, work, compare. Exit 0: every gate kept; 1: one was not; 2: the run says nothing."""
+"""python -m loadtests: run, seed, work, compare.
+
+Exit 0: every gate was kept; 1: a gate was not, and nothing else is; 2: the run says nothing, or could not be run.
+"""
 
 import os
 import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +15,34 @@ import click
 
 from loadtests import running, scenarios, seeding
 from loadtests.comparing import NotComparable, compare
+from loadtests.deployment import Named
+from loadtests.gates import Outcome
 from loadtests.listening import listening
-from loadtests.reporting import write_reports
+from loadtests.reporting import made_writable, write_reports
 from loadtests.subject import Hooks
 from loadtests.telling import Telling
 from local.refusals import CannotStart
-from service.settings import Settings
+from service.commands.running import settings_or_exit
+
+
+class Refusal(click.ClickException):
+    """Nothing was judged: never 1, which says that a gate was not kept."""
+
+    exit_code = Outcome.VOID
+
+
+@contextmanager
+def _refusing() -> Iterator[None]:
+    """Say in a sentence what stands in the way. What nobody has foreseen is no verdict either."""
+    try:
+        yield
+    except (CannotStart, NotComparable) as refusal:
+        raise Refusal(str(refusal)) from refusal
+    except KeyboardInterrupt:
+        raise Refusal("Broken off: nothing was judged.") from None
+    except Exception:  # noqa: BLE001 - whatever it is, Python's own exit code for it would be 1
+        traceback.print_exc()
+        sys.exit(Outcome.VOID)
 
 
 @click.group()
@@ -26,11 +54,20 @@ def cli() -> None:
 @click.argument("scenario", type=click.Choice(scenarios.NAMES))
 @click.option("--host", "hosts", multiple=True, help="Address of a running Signet; several are taken in turn.")
 @click.option("--metrics", multiple=True, help="Where replicas tell metrics; a name stands for all its addresses.")
-@click.option("--replicas", default=0, help="Wait until there are just so many; 0 is as many as there are.")
-@click.option("--workers", default=0, help="Generator processes; 0 is one, without a master.")
+@click.option(
+    "--replicas",
+    type=click.IntRange(0),
+    default=0,
+    help="Wait until there are just so many; 0 is as many as there are.",
+)
+@click.option("--workers", type=click.IntRange(0), default=0, help="Generator processes; 0 is one, without a master.")
 @click.option("--workers-elsewhere", is_flag=True, help="Wait for workers from other machines, start none.")
+@click.option("--as-configured", is_flag=True, help="The deployment is set up as the scenario presumes.")
 @click.option("--ui", is_flag=True, help="Show Locust's own pages meanwhile.")
-@click.option("--length", default=1.0, help="Make every phase so many times as long.")
+@click.option("--ui-port", type=click.IntRange(1, 65535), default=8089, show_default=True, help="Where.")
+@click.option(
+    "--length", type=click.FloatRange(0, min_open=True), default=1.0, help="Make every phase so many times as long."
+)
 @click.option("--take", type=click.Choice(["redis", "postgres"]), default="redis", help="What `outage` takes away.")
 @click.option("--away", default="", help="Shell command that takes a store away from a running deployment.")
 @click.option("--back", default="", help="Shell command that brings it back.")
@@ -39,28 +76,26 @@ def cli() -> None:
 @click.option("--module", default="service", hidden=True, help="Start this instead: a build with a fault.")
 def run(scenario: str, reports: Path, **given: Any) -> None:
     """Run a scenario and judge it."""
+    hooks = Hooks(given["away"], given["back"])
+    named = Named(given["hosts"], given["metrics"], given["replicas"], hooks, given["as_configured"])
     wishes = running.Wishes(
-        hosts=given["hosts"],
-        metrics=given["metrics"],
-        replicas=given["replicas"],
+        named=named,
         workers=given["workers"],
         are_workers_elsewhere=given["workers_elsewhere"],
-        has_ui=given["ui"],
+        ui_port=given["ui_port"] if given["ui"] else 0,
         taken=given["take"],
-        hooks=Hooks(given["away"], given["back"]),
         module=given["module"],
     )
     chosen = running.stretched(scenarios.find(scenario), given["length"])
     telling = Telling(chosen)
-    try:
+    with _refusing():
+        made_writable(reports)
         with listening(telling, given["port"]):
             ran = running.run(chosen, wishes, telling)
             telling.judge(ran.verdict)
             _tell(ran)
             click.echo(f"\n  {write_reports(ran.evidence, ran.verdict, reports)}")
             telling.linger()
-    except CannotStart as refusal:
-        raise click.ClickException(str(refusal)) from refusal
     sys.exit(int(ran.verdict.outcome))
 
 
@@ -70,14 +105,17 @@ def _tell(ran: running.Ran) -> None:
         click.echo(f"  {'kept  ' if judged.is_kept else 'FAILED'}  {judged}")
     for reason in ran.verdict.void:
         click.echo(f"  VOID    {reason}")
+    for note in ran.evidence.facts.get("notes", ()):
+        click.echo(f"  NOTE    {note}")
     click.echo(f"\n{ran.evidence.scenario.name}: {ran.verdict.outcome.name.lower()}")
 
 
 @cli.command()
-@click.option("--people", default=100_000, help="How many people there are to be.")
+@click.option("--people", type=click.IntRange(1), default=100_000, help="How many people there are to be.")
 def seed(people: int) -> None:
     """Fill the database of the environment with people; those who are there stay."""
-    click.echo(f"{seeding.seed_alone(Settings(), people):,} people are new.")
+    with _refusing():
+        click.echo(f"{seeding.seed_alone(settings_or_exit(), people):,} people are new.")
 
 
 @cli.command()
@@ -94,10 +132,8 @@ def work(master: str) -> None:
 @click.argument("after", type=click.Path(exists=True, path_type=Path))
 def compare_reports(before: Path, after: Path) -> None:
     """Hold two JSON reports of a scenario side by side."""
-    try:
+    with _refusing():
         click.echo(compare(before, after))
-    except NotComparable as refusal:
-        raise click.ClickException(str(refusal)) from refusal
 
 
 if __name__ == "__main__":

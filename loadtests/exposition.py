@@ -19,7 +19,10 @@ class Reading:
 
     @classmethod
     def of(cls, text: str) -> "Reading":
-        families = list(text_string_to_metric_families(text))
+        try:
+            families = list(text_string_to_metric_families(text))
+        except ValueError as reason:
+            raise Unreadable("what a replica told are no metrics") from reason
         samples = {
             (sample.name, frozenset(sample.labels.items())): float(sample.value)
             for family in families

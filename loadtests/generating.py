@@ -16,15 +16,17 @@ from pydantic import TypeAdapter
 
 from loadtests.crowds import KINDS, Walker
 from loadtests.dealing import DealtOut
-from loadtests.plans import Plan
+from loadtests.plans import PORT, Plan
 from loadtests.world import World
 from service.setting_kinds import parse_list
 
-PORT = 5557
-UI_PORT = 8089
 _SPAWNED_PER_SECOND = 100.0
 _MORE_SECONDS = 1.5
 _WORKERS_MAY_TAKE = 120.0
+
+
+class Refused(Exception):  # noqa: N818 - an outcome
+    """The run can't begin, and why."""
 
 
 class Course(LoadTestShape):
@@ -37,9 +39,9 @@ class Course(LoadTestShape):
 
 
 class Generation:
-    """One run as generated here, and by the workers of this process if it is a master."""
+    """One run as generated here, or by workers if there is an address at which they find this process, their master."""
 
-    def __init__(self, plan: Plan, *, is_master: bool, has_ui: bool) -> None:
+    def __init__(self, plan: Plan, master: str | None, ui_port: str | None) -> None:
         kinds = [KINDS[crowd.kind] for crowd in plan.crowds]
         for crowd in plan.crowds:
             KINDS[crowd.kind].fixed_count = crowd.users
@@ -49,9 +51,9 @@ class Generation:
         )
         self._plan = plan
         self._seen: set[int] = set()
-        self._has_ui = has_ui
+        self._ui_port = ui_port
         self._runner: Runner = (
-            self._environment.create_master_runner("*", PORT) if is_master else self._environment.create_local_runner()
+            self._environment.create_master_runner(master, PORT) if master else self._environment.create_local_runner()
         )
 
     def run(self) -> dict[str, Any]:
@@ -59,8 +61,8 @@ class Generation:
         if isinstance(self._runner, MasterRunner):
             self._environment.events.worker_report.add_listener(self._on_worker_report)
             self._wait_for_workers(self._runner)
-        if self._has_ui:
-            self._environment.create_web_ui("127.0.0.1", UI_PORT)
+        if self._ui_port:
+            self._environment.create_web_ui("127.0.0.1", int(self._ui_port))
         plan = Plan.of_json({**self._plan.to_json(), "begins_at": time.time() + self._spawning_seconds})
         self._world = Course.world = _enter(plan, self._environment)
         if isinstance(self._runner, MasterRunner):
@@ -85,7 +87,7 @@ class Generation:
         deadline = time.monotonic() + _WORKERS_MAY_TAKE
         while len(runner.clients.ready) < self._plan.workers:
             if time.monotonic() > deadline:
-                sys.exit(f"Only {len(runner.clients.ready)} of {self._plan.workers} workers have come.")
+                raise Refused(f"Only {len(runner.clients.ready)} of {self._plan.workers} workers have come.")
             gevent.sleep(0.1)
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any]) -> None:  # noqa: ARG002 - Locust's names
@@ -158,13 +160,18 @@ def secret_keys() -> list[str]:
 
 
 def main() -> None:
-    """Run `python -m loadtests.generating PLAN RESULT [master] [ui]`, or `work HOST [PORT]`."""
+    """Run `python -m loadtests.generating PLAN RESULT [master=ADDRESS] [ui=PORT]`, or `work HOST [PORT]`."""
     words = sys.argv[1:]
     if words[0] == "work":
         work(words[1], int(words[2]) if len(words) > 2 else PORT)  # noqa: PLR2004
         return
     plan = Plan.of_json(json.loads(Path(words[0]).read_text(encoding="utf-8")))
-    result = Generation(plan, is_master="master" in words, has_ui="ui" in words).run()
+    options = dict(word.split("=", 1) for word in words[2:])
+    try:
+        result = Generation(plan, options.get("master"), options.get("ui")).run()
+    except Refused as reason:
+        print(json.dumps({"refused": str(reason)}), flush=True)
+        sys.exit(2)
     Path(words[1]).write_text(json.dumps(result), encoding="utf-8")
 
 

@@ -5,14 +5,14 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.request import urlopen
 
 import asyncpg
 import psutil
 from asyncpg.exceptions import InterfaceError, InternalClientError, PostgresError
 
+from loadtests.asking import Place, fetch
 from loadtests.evidence import Moment, Threads
-from loadtests.exposition import Reading
+from loadtests.exposition import Reading, Unreadable
 
 _SCRAPE_SECONDS, _LOOK_SECONDS = 2.0, 0.2
 # The last is what asyncpg says of a connection that broke in the middle of a word.
@@ -33,7 +33,7 @@ _MOST_STATEMENTS = 20
 class Measuring:
     """Looks at everything again and again until it is cancelled; scrapes are parsed when the run is over."""
 
-    metrics: tuple[str, ...]
+    metrics: tuple[Place, ...]
     database_url: str
     workers: tuple[int, ...] = ()
     begins_at: float = 0.0
@@ -48,7 +48,7 @@ class Measuring:
     async def scrape(self) -> None:
         """Look at every replica once."""
         second = self.now if self.begins_at else float("-inf")
-        texts = await asyncio.gather(*(asyncio.to_thread(fetch, f"{url}/metrics") for url in self.metrics))
+        texts = await asyncio.gather(*(asyncio.to_thread(fetch, place, "/metrics") for place in self.metrics))
         self.looks.append((second, list(texts)))
         if self.workers:
             self.threads.append(_look_at_threads(second, self.workers))
@@ -121,16 +121,10 @@ def costliest(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]
     return sorted(gained, key=lambda each: -each["milliseconds"])[:_MOST_STATEMENTS]
 
 
-def fetch(url: str) -> str | None:
-    """Give what is told there, or None when nobody answers."""
-    try:
-        with urlopen(url, timeout=2) as answer:  # noqa: S310 - an address that was named to be read
-            return str(answer.read().decode())
-    except OSError:
-        return None
-
-
 def _read(text: str | None) -> Reading | None:
-    with suppress(ValueError):
-        return Reading.of(text) if text is not None else None
-    return None
+    if text is None:
+        return None
+    try:
+        return Reading.of(text)
+    except Unreadable:
+        return None

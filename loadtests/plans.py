@@ -5,6 +5,9 @@ from typing import Any
 
 from loadtests.scenario import Crowd, Dataset, Phase, Scenario
 
+# Where workers find their master.
+PORT = 5557
+
 
 @dataclass(frozen=True, slots=True)
 class Issuing:

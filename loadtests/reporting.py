@@ -2,6 +2,9 @@
 
 import json
 import platform
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from html import escape
 from importlib.metadata import version
@@ -14,6 +17,7 @@ from loadtests.drawing import axis_of, plots_of
 from loadtests.evidence import Evidence
 from loadtests.gates import Judged, Outcome, Verdict
 from loadtests.plots import draw
+from local.refusals import CannotStart
 
 _NUMBERS = {"figure", "limit", "count", "p50 ms", "p95 ms", "p99 ms", "calls", "ms in all", "ms each"}
 _PERCENTILES = (0.5, 0.95, 0.99)
@@ -25,17 +29,33 @@ _WORDS = {
 _STYLE = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
 
 
+def made_writable(folder: Path) -> None:
+    """Make the folder of reports and try it before a run, not after it."""
+    with _refusing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+
+
 def write_reports(evidence: Evidence, verdict: Verdict, folder: Path) -> Path:
     """Write all three under one name; gives that of the page."""
     at = datetime.now(UTC)
-    folder.mkdir(parents=True, exist_ok=True)
     stem = folder / f"{evidence.scenario.name}-{at:%Y%m%d-%H%M%S}"
     told = tell(evidence, verdict, at)
-    stem.with_suffix(".json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-    stem.with_suffix(".md").write_text(markdown(told), encoding="utf-8")
     page = stem.with_suffix(".html")
-    page.write_text(html(told, evidence), encoding="utf-8")
+    with _refusing(folder):
+        stem.with_suffix(".json").write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        stem.with_suffix(".md").write_text(markdown(told), encoding="utf-8")
+        page.write_text(html(told, evidence), encoding="utf-8")
     return page
+
+
+@contextmanager
+def _refusing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as reason:
+        raise CannotStart(f"Reports can't be written into {folder}: {reason.strerror}.") from reason
 
 
 def tell(evidence: Evidence, verdict: Verdict, at: datetime) -> dict[str, Any]:
@@ -47,6 +67,7 @@ def tell(evidence: Evidence, verdict: Verdict, at: datetime) -> dict[str, Any]:
         "at": at.isoformat(timespec="seconds"),
         "verdict": verdict.outcome.name.lower(),
         "void": list(verdict.void),
+        "notes": list(evidence.facts.get("notes", ())),
         "gates": [_gate(judged) for judged in verdict.judged],
         "requests": [_request(evidence, name) for name in evidence.tally.names()],
         "phases": [{"name": phase.name, "seconds": phase.seconds} for phase in scenario.phases],
@@ -55,7 +76,8 @@ def tell(evidence: Evidence, verdict: Verdict, at: datetime) -> dict[str, Any]:
             {"kind": crowd.kind, "users": crowd.users, "every": crowd.every, "during": list(crowd.during)}
             for crowd in scenario.crowds
         ],
-        "settings": dict(scenario.settings),
+        # None: a deployment's own, which the run has not made.
+        "settings": evidence.facts.get("settings"),
         "replicas": evidence.replicas,
         "failures": evidence.failures,
         "statements": evidence.statements,
@@ -75,7 +97,7 @@ def markdown(told: dict[str, Any]) -> str:
         "",
         f"{told['about']} {_size(told)}",
         "",
-        *(f"- **void**: {reason}" for reason in told["void"]),
+        *_remarks(told),
         "| | gate | figure | limit |",
         "|---|---|---:|---:|",
     ]
@@ -96,13 +118,14 @@ def html(told: dict[str, Any], evidence: Evidence) -> str:
     axis = axis_of(evidence)
     drawn = "".join(draw(plot, axis) for plot in plots_of(evidence))
     void = "".join(f"<p class=void>{escape(reason)}.</p>" for reason in told["void"])
+    notes = "".join(f"<p>Note: {escape(note)}.</p>" for note in told["notes"])
     return f"""<!doctype html>
 <html lang=en><meta charset=utf-8><meta name=viewport content="width=device-width">
 <title>{escape(told["scenario"])}: {told["verdict"]}</title><style>{_STYLE}</style>
 <header class={told["verdict"]}><h1>{escape(told["scenario"])}</h1><strong>{
         _WORDS[Outcome[told["verdict"].upper()]]
     }</strong>
-<p>{escape(told["about"])} {escape(_size(told))}</p>{void}</header>
+<p>{escape(told["about"])} {escape(_size(told))}</p>{void}{notes}</header>
 <main><section><h2>Gates</h2>{_gates_table(told)}</section>
 <section><h2>Over time</h2><div class=plots>{drawn}</div></section>
 <section><h2>Requests</h2>{_requests_table(told)}</section>
@@ -187,6 +210,15 @@ def _table(head: tuple[str, ...], rows: list[str]) -> str:
     return f"<div class=wide><table><thead><tr>{titles}<tbody>{''.join(rows)}</table></div>"
 
 
+def _remarks(told: dict[str, Any]) -> list[str]:
+    """List what else there is to know; a table needs an empty line behind that, or it is a part of the list."""
+    remarks = [f"- **void**: {reason}" for reason in told["void"]]
+    remarks += [f"- **note**: {note}" for note in told["notes"]]
+    return [*remarks, ""] if remarks else []
+
+
 def _settings(told: dict[str, Any]) -> str:
     given = told["settings"]
+    if given is None:
+        return "settings of the deployment"
     return escape(", ".join(f"{name}={value}" for name, value in given.items()) or "settings as shipped")

@@ -11,15 +11,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from loadtests import hashing, seeding
+from loadtests import deployment, hashing, seeding
+from loadtests.deployment import Named
 from loadtests.evidence import Evidence
 from loadtests.gates import Verdict, judge
 from loadtests.measuring import Measuring, costliest
-from loadtests.plans import Plan, plan_of
+from loadtests.plans import PORT, Plan, plan_of
 from loadtests.scenario import Intervention, Phase, Scenario
-from loadtests.subject import Hooks, Subject, named, started
+from loadtests.subject import Hooks, Subject, started
 from loadtests.tally import Tally
 from loadtests.telling import Telling
+from local.folder import listening_refused
 from local.refusals import CannotStart
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,21 +29,24 @@ _DEVICES = 2
 _LAST_WORDS_SECONDS = 20.0
 # What a generator tells of a second in which workers have reported of several.
 _LONGEST_LINE = 16 * 2**20
+_HERE, _EVERYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104 - workers of other machines come from anywhere
 
 
 @dataclass(frozen=True)
 class Wishes:
     """What was asked for on the command line."""
 
-    hosts: tuple[str, ...] = ()
-    metrics: tuple[str, ...] = ()
-    replicas: int = 0
+    named: Named = field(default_factory=Named)
     workers: int = 0
     are_workers_elsewhere: bool = False
-    has_ui: bool = False
+    # Where Locust's own pages are shown; 0: nowhere.
+    ui_port: int = 0
     taken: str = "redis"
-    hooks: Hooks = field(default_factory=Hooks)
     module: str = "service"
+
+    @property
+    def master_listens_at(self) -> str:
+        return _EVERYWHERE if self.are_workers_elsewhere else _HERE
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ class Ran:
 
 def run(scenario: Scenario, wishes: Wishes, telling: Telling) -> Ran:
     """Run a scenario and judge it; `telling` hears meanwhile how it goes."""
+    _refuse_taken_ports(wishes)
     with _subject(scenario, wishes) as subject:
         evidence = asyncio.run(_Run(scenario, wishes, subject, telling).run())
     return Ran(evidence, judge(evidence))
@@ -73,20 +79,29 @@ def _whole(seconds: float) -> float:
     return float(round(seconds)) if seconds >= 1 else seconds
 
 
+def _refuse_taken_ports(wishes: Wishes) -> None:
+    """Refuse before anything is seeded what the generator would fail at: its process has no better moment to say it."""
+    wanted = [(wishes.master_listens_at, PORT, "generators find their master")] if wishes.workers else []
+    wanted += [(_HERE, wishes.ui_port, "Locust shows its pages")] if wishes.ui_port else []
+    for host, port, what in wanted:
+        if refusal := listening_refused(host, port):
+            raise CannotStart(f"Port {port}, at which {what}, can't be had: {refusal.strerror}.")
+
+
 @contextmanager
 def _subject(scenario: Scenario, wishes: Wishes) -> Iterator[Subject]:
     with ExitStack() as stack:
-        if wishes.hosts:
-            say("Waiting until every replica is ready")
-            subject = named(wishes.hosts, wishes.metrics, wishes.replicas)
+        if wishes.named.hosts:
+            subject = deployment.found(scenario, wishes.named, say)
+        elif wishes.named.metrics or wishes.named.hooks != Hooks():
+            raise CannotStart("METRICS, AWAY and BACK are of a deployment, and HOST names none.")
         else:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="signet-load-")))
             # PostgreSQL may have to run as somebody else, who must get at its folder.
             folder.chmod(0o755)
             say("Starting PostgreSQL, Valkey and Signet")
             subject = stack.enter_context(started(scenario, folder, wishes.module))
-        subject.taken, subject.hooks = wishes.taken, wishes.hooks
-        subject.refuse_without_hooks(scenario)
+        subject.taken = wishes.taken
         yield subject
 
 
@@ -123,6 +138,8 @@ class _Run:
                 "begins_at": self._measuring.begins_at,
                 "taken": self._subject.taken,
                 "verify_seconds": verify_seconds,
+                "notes": self._subject.notes,
+                "settings": dict(self._scenario.settings) if self._subject.stores else None,
             },
         )
 
@@ -131,9 +148,9 @@ class _Run:
         settings, people = self._subject.settings, self._scenario.dataset.people
         began_ms = seeding.now_ms()
         async with seeding.connected(settings) as connection:
+            issuing = await seeding.find_issuing(connection, settings)
             await seeding.seed(connection, settings, people, seeding.Bar("Seeding people"))
             await seeding.open_sessions(connection, people, _DEVICES, began_ms)
-            issuing = await seeding.find_issuing(connection, settings)
         plan = plan_of(self._scenario, self._subject.hosts, settings.proxy_header, issuing, began_ms)
         return replace(plan, workers=max(1, self._wishes.workers))
 
@@ -141,11 +158,10 @@ class _Run:
         """Let the generator run; meanwhile everything is measured and the interventions happen."""
         (folder / "plan.json").write_text(json.dumps(plan.to_json()), encoding="utf-8")
         words = [str(folder / "plan.json"), str(folder / "result.json")]
-        words += ["master"] if self._wishes.workers else []
-        words += ["ui"] if self._wishes.has_ui else []
+        words += [f"master={self._wishes.master_listens_at}"] if self._wishes.workers else []
+        words += [f"ui={self._wishes.ui_port}"] if self._wishes.ui_port else []
         async with _generator(words) as generator, _workers(self._wishes):
-            begins_at = json.loads(await _line(generator))["begins_at"]
-            self._measuring.begins_at = begins_at
+            self._measuring.begins_at = await _beginning(generator)
             say(f"Running {self._scenario.name} for {plan.seconds:.0f} s")
             beside = [asyncio.ensure_future(work) for work in self._beside()]
             try:
@@ -188,8 +204,12 @@ class _Run:
                 f"{told['requests']:,} requests, {told['failures']:,} not as expected"
             )
         progress("", is_last=True)
-        if await asyncio.wait_for(generator.wait(), _LAST_WORDS_SECONDS):
-            raise CannotStart("The generator has failed; what it said stands above.")
+        try:
+            exit_code = await asyncio.wait_for(generator.wait(), _LAST_WORDS_SECONDS)
+        except TimeoutError as reason:
+            raise CannotStart("The generator has told everything, and does not end.") from reason
+        if exit_code:
+            raise CannotStart(f"The generator has failed ({exit_code}); what it said stands above.")
 
     def _end(self, phase: Phase) -> float:
         return self._scenario.span(phase.name)[1]
@@ -223,6 +243,15 @@ async def _workers(wishes: Wishes) -> AsyncIterator[None]:
             if process.returncode is None:
                 process.terminate()
             await process.wait()
+
+
+async def _beginning(generator: asyncio.subprocess.Process) -> float:
+    """Give the instant at which the generator says the first phase begins, or refuse as it does."""
+    said = await _line(generator)
+    told = json.loads(said) if said else {}
+    if "begins_at" not in told:
+        raise CannotStart(told.get("refused", "The generator ended before the run began; what it said stands above."))
+    return float(told["begins_at"])
 
 
 async def _line(generator: asyncio.subprocess.Process) -> bytes:

@@ -10,10 +10,13 @@ from typing import Any
 
 import argon2
 import asyncpg
+from asyncpg.exceptions import InterfaceError, PostgresError, UndefinedTableError
 
 from loadtests import people
 from loadtests.plans import Issuing
+from local.refusals import CannotStart
 from service.security.password_schemes import find_scheme
+from service.security.secrets import Secrets, SecretUnknown
 from service.settings import Settings
 from service.users.emails import email_key
 from service.users.terms import terms_of
@@ -66,19 +69,30 @@ async def find_issuing(connection: asyncpg.Connection, settings: Settings) -> Is
         """
     )
     if row is None:
-        raise RuntimeError("There is no signing key: has this database ever been served?")
+        raise CannotStart("There is no signing key in the database: has it ever been served?")
+    sealed = bytes(row[2])
+    try:
+        Secrets(secret.get_secret_value() for secret in settings.secret_keys).open(sealed, row[0])
+    except SecretUnknown as reason:
+        raise CannotStart("SIGNET_SECRET_KEYS does not open the signing key: it must be the deployment's.") from reason
     ttl = settings.access_ttl.total_seconds()
-    return Issuing(settings.public_url, settings.audience, ttl, row[0], row[1], bytes(row[2]).hex())
+    return Issuing(settings.public_url, settings.audience, ttl, row[0], row[1], sealed.hex())
 
 
 @asynccontextmanager
 async def connected(settings: Settings) -> AsyncIterator[asyncpg.Connection]:
-    """Connect past the service, as the service itself would."""
-    connection = await asyncpg.connect(settings.direct_dsn(), timeout=10)
+    """Connect past the service, as the service itself would; what Postgres refuses is said in a sentence."""
     try:
-        yield connection
-    finally:
-        await connection.close()
+        connection = await asyncpg.connect(settings.direct_dsn(), timeout=10)
+        try:
+            yield connection
+        finally:
+            await connection.close()
+    except UndefinedTableError as reason:
+        raise CannotStart("The database has no tables of Signet: has it ever been migrated?") from reason
+    except (OSError, PostgresError, InterfaceError) as reason:
+        words = next(iter(str(reason).splitlines()), type(reason).__name__)
+        raise CannotStart(f"People can't be seeded, for PostgreSQL refuses or can't be reached: {words}.") from reason
 
 
 class Bar:

@@ -1,10 +1,10 @@
-"""What is tested: Signet and its stores, started for the run, or the deployment that was named."""
+"""What is tested, and what can be done to it; Signet and its stores, started for the run."""
 
 import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from urllib.request import urlopen
 import psutil
 import redis
 
-from loadtests.replicas import steady
+from loadtests.asking import Place, place_of
 from loadtests.scenario import Scenario
 from loadtests.slowing import SlowDatabase
 from local import children
@@ -23,6 +23,7 @@ from local.folder import Folder, opened
 from local.patience import Patience
 from local.refusals import CannotStart
 from local.server import Server
+from service.commands.running import settings_or_exit
 from service.settings import Settings
 
 # As the image has it: what a password hash allocates is given back at once.
@@ -45,7 +46,7 @@ class Subject:
 
     settings: Settings
     hosts: tuple[str, ...]
-    metrics: tuple[str, ...]
+    metrics: tuple[Place, ...]
     stores: local_stores.Stores | None = None
     # The processes that answer requests, where they are ours: one for each replica.
     workers: tuple[int, ...] = ()
@@ -54,11 +55,8 @@ class Subject:
     taken: str = "redis"
     hooks: Hooks = field(default_factory=Hooks)
     is_store_away: bool = False
-
-    def refuse_without_hooks(self, scenario: Scenario) -> None:
-        """Refuse to begin what could not be done when its time has come."""
-        if self.stores is None and scenario.takes_away and not (self.hooks.away and self.hooks.back):
-            raise CannotStart("This scenario takes a store away: say how with AWAY=... and BACK=...")
+    # What a reader of the verdict has to know of it.
+    notes: tuple[str, ...] = ()
 
     @property
     def watching_url(self) -> str:
@@ -76,7 +74,10 @@ class Subject:
                 for key in client.scan_iter("signet:*", count=1000):
                     client.unlink(key)
 
-        await asyncio.to_thread(flush)
+        try:
+            await asyncio.to_thread(flush)
+        except redis.RedisError as reason:
+            raise CannotStart(f"Redis could not be emptied: {reason}.") from reason
 
     async def slow_database(self) -> None:
         """Let Postgres answer later. A deployment's own can't be slowed down: there the crowd has to be larger."""
@@ -111,13 +112,6 @@ class Subject:
         return stores.postgres if self.taken == "postgres" else stores.valkey
 
 
-def named(hosts: Sequence[str], metrics: Sequence[str], replicas: int = 0) -> Subject:
-    """Take a deployment, once it is ready; its settings, secret and database among them, are in the environment."""
-    if not metrics:
-        raise CannotStart("METRICS must name where each replica tells its metrics, such as http://signet-pods:9000.")
-    return Subject(Settings(), tuple(hosts), steady(metrics, replicas))
-
-
 @contextmanager
 def started(scenario: Scenario, folder: Path, module: str = "service") -> Iterator[Subject]:
     """Start stores and replicas for a block. `SIGNET_...` of the environment go before the scenario's settings."""
@@ -137,9 +131,9 @@ def started(scenario: Scenario, folder: Path, module: str = "service") -> Iterat
         for replica, _ in replicas:
             stack.enter_context(replica.running())
         hosts = tuple(replica.url for replica, _ in replicas)
-        metrics = tuple(address for _, address in replicas)
+        metrics = tuple(place_of("METRICS", address) for _, address in replicas)
         workers = tuple(psutil.Process(replica.pid).children()[0].pid for replica, _ in replicas)
-        yield Subject(Settings(), hosts, metrics, stores, workers, slow, scenario.slowness)
+        yield Subject(settings_or_exit(), hosts, metrics, stores, workers, slow, scenario.slowness)
 
 
 def _environment(

@@ -10,7 +10,10 @@ from loadtests.exposition import Reading
 from loadtests.gates import Gate
 from loadtests.scenario import Crowd, Dataset, Phase, Scenario
 from loadtests.tally import Tally
+from tests.kit.fresh import bare_stores
 from tests.kit.services import Service
+
+__all__ = ["MakeEvidence", "Scraping", "bare_stores", "evidence", "scrape"]
 
 MakeEvidence = Callable[..., Evidence]
 Scraping = Callable[[], Awaitable[Reading]]
