@@ -29,7 +29,7 @@ _DEVICES = 2
 _LAST_WORDS_SECONDS = 20.0
 # What a generator tells of a second in which workers have reported of several.
 _LONGEST_LINE = 16 * 2**20
-_HERE, _EVERYWHERE = "127.0.0.1", "0.0.0.0"  # noqa: S104 - workers of other machines come from anywhere
+_HERE = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,8 @@ class Wishes:
 
     @property
     def master_listens_at(self) -> str:
-        return _EVERYWHERE if self.are_workers_elsewhere else _HERE
+        """Give an address as ZeroMQ has it: workers of other machines come from anywhere, over IPv4 or IPv6."""
+        return "*" if self.are_workers_elsewhere else _HERE
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _refuse_taken_ports(wishes: Wishes) -> None:
     wanted = [(wishes.master_listens_at, PORT, "generators find their master")] if wishes.workers else []
     wanted += [(_HERE, wishes.ui_port, "Locust shows its pages")] if wishes.ui_port else []
     for host, port, what in wanted:
-        if refusal := listening_refused(host, port):
+        if refusal := listening_refused("" if host == "*" else host, port):
             raise CannotStart(f"Port {port}, at which {what}, can't be had: {refusal.strerror}.")
 
 

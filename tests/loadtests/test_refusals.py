@@ -18,8 +18,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from loadtests import __main__ as command_line
-from loadtests import running
+from loadtests import running, scenarios
 from loadtests.gates import Outcome
+from loadtests.plans import Issuing, plan_of
 from local.refusals import CannotStart
 from tests.kit.environment import Addresses
 from tests.kit.programs import ROOT
@@ -76,7 +77,10 @@ def sentence(result: Result) -> str:
     ],
 )
 async def test_an_address_that_is_none_is_named(invoke: Callable[..., Any], words: Sequence[str], says: str) -> None:
-    assert re.search(says, sentence(await invoke("run", "warm-cache", *words)))
+    result = await invoke("run", "warm-cache", *words)
+
+    assert re.search(says, sentence(result))
+    assert len(result.output.splitlines()) == 1
 
 
 async def test_what_answers_at_metrics_and_is_no_replica_is_named(
@@ -181,7 +185,11 @@ async def test_a_scenario_is_not_judged_by_settings_the_deployment_does_not_have
         assert f"Note: {words[0]} presumes of the deployment, and has not seen to it: SIGNET_" in result.output
 
 
-@pytest.mark.parametrize("words", [("--workers", "2"), ("--ui", "--ui-port", "5557")], ids=["master", "pages"])
+@pytest.mark.parametrize(
+    "words",
+    [("--workers", "2"), ("--workers", "2", "--workers-elsewhere"), ("--ui", "--ui-port", "5557")],
+    ids=["master", "master of others", "pages"],
+)
 async def test_a_port_that_is_taken_is_said_before_anything_is_started(
     invoke: Callable[..., Any], words: Sequence[str]
 ) -> None:
@@ -213,6 +221,20 @@ async def test_a_generator_that_ends_before_the_run_begins_is_no_traceback(progr
         await running._beginning(process)
 
     await process.wait()
+
+
+@pytest.mark.prove
+def test_a_master_without_workers_says_so_and_ends(tmp_path: Path) -> None:
+    issuing = Issuing("https://id.example.test", "signet", 600, "none", "EdDSA", "")
+    plan = plan_of(scenarios.find("soak"), ("http://127.0.0.1:1",), "", issuing, 0)
+    (tmp_path / "plan.json").write_text(json.dumps(plan.to_json()), encoding="utf-8")
+    impatient = "from loadtests import generating; generating._WORKERS_MAY_TAKE = 0; generating.main()"
+    words = [sys.executable, "-c", impatient, str(tmp_path / "plan.json"), str(tmp_path / "result"), "master=127.0.0.1"]
+
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, json.loads(done.stdout)) == (2, {"refused": "Only 0 of 1 workers have come."}), done.stderr
+    assert done.stderr == ""
 
 
 async def test_what_is_no_report_or_of_another_scenario_is_not_compared(
