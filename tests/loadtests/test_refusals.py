@@ -110,9 +110,10 @@ async def test_reports_that_cannot_be_written_are_no_end_of_a_long_run(
     file = tmp_path / "file"
     file.touch()
 
-    said = sentence(await invoke("run", "warm-cache", "--reports", str(file / "reports")))
+    result = await invoke("run", "warm-cache", "--reports", str(file / "reports"))
 
-    assert said == f"Error: Reports can't be written into {file / 'reports'}: Not a directory."
+    assert sentence(result) == f"Error: Reports can't be written into {file / 'reports'}: Not a directory."
+    assert "Starting" not in result.output
 
 
 @pytest.mark.parametrize("words", [("run", "warm-cache", "--host", NOBODY, "--metrics", NOBODY), ("seed",)], ids=str)
