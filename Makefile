@@ -38,8 +38,9 @@ LOCK = $(IN_VENV) uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --no-header $(LOCK_FLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help up observe test test-cluster check prove load load-seed load-compare bench bench-telemetry bench-revocation \
-	image test-image chart dashboards dashboards-preview lock clean install-local install-development python
+.PHONY: help up observe test test-cluster check prove load load-seed load-compare bench bench-growth bench-telemetry \
+	bench-revocation profile image test-image chart dashboards dashboards-preview lock clean install-local \
+	install-development python
 
 help: ## List what make can do
 	@echo "Usage: make <target>"
