@@ -8,13 +8,15 @@ import asyncio
 import sys
 
 from tests.bench import page, starting, storm, table, timing
-from tests.bench.measuring import bench_stores
+from tests.bench.measuring import OTHER_CORES, bench_stores, pin
+from tests.bench.peers.named import named_peers
 
 
 def main() -> int:
-    with bench_stores() as (stores, folder):
+    pin(0, OTHER_CORES)
+    with named_peers() as named, bench_stores() as (stores, folder):
         stores.migrate()
-        costs = asyncio.run(table.compare(stores, folder))
+        costs = asyncio.run(table.compare(stores, folder, named))
         print(costs)
         started = asyncio.run(starting.measure(stores, folder))
         print(f"\n{started}\n\nSign-in with a known address less one with an unknown one, 99 % interval:\n")

@@ -18,9 +18,9 @@ from loadtests import people, seeding
 from loadtests.purse import Purse
 from tests.bench import page
 from tests.bench.measuring import (
-    HASH_AS_SHIPPED,
     OTHER_CORES,
     Subject,
+    as_shipped,
     bench_stores,
     get,
     load,
@@ -30,12 +30,10 @@ from tests.bench.measuring import (
 )
 from tests.kit.environment import SECRET, Addresses
 from tests.kit.parts import settings_of
-from tests.kit.programs import cold
-from tests.kit.services import running_service
 
 SIZES = (1_000, 100_000, 1_000_000)
 ROUNDS, SECONDS, ASKED, CHAINS, LIMIT = 5, 2.0, 256, 32, 1.2
-SETTINGS = HASH_AS_SHIPPED | {
+SETTINGS = {
     # Each read asks Postgres, each refresh rotates, each sign-in finds room.
     "SIGNET_NEAR_ENTRIES": "0",
     "SIGNET_CACHE_TTL": "0",
@@ -70,6 +68,7 @@ class Town:
 
 
 def main() -> int:
+    pin(0, OTHER_CORES)
     with bench_stores() as (stores, folder):
         towns = asyncio.run(compare(stores, folder))
     names = list(towns[0].subjects)
@@ -82,7 +81,6 @@ def main() -> int:
 
 async def compare(stores: Addresses, folder: Path) -> list[Town]:
     """Seed databases of each size, then measure them in turn."""
-    pin(0, OTHER_CORES)
     async with AsyncExitStack() as stack:
         towns = [await stack.enter_async_context(town(stores, folder, size)) for size in SIZES]
         for _ in range(ROUNDS):
@@ -99,7 +97,7 @@ async def town(stores: Addresses, folder: Path, size: int) -> AsyncIterator[Town
     await stores.administer(f"CREATE DATABASE signet_bench_{size} OWNER {stores.owner}")
     await asyncio.to_thread(own.migrate)
     settings = settings_of(own)
-    async with running_service(own, folder / f"{size}.log", SETTINGS, start=cold) as service:
+    async with as_shipped(own, folder / f"{size}.log", SETTINGS) as service:
         began_ms = seeding.now_ms()
         async with seeding.connected(settings) as connection:
             await seeding.seed(connection, settings, size, seeding.Bar(f"Seeding {size:,} people"))

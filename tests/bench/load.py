@@ -13,7 +13,7 @@ from typing import cast
 import orjson
 import uvloop
 
-_CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: (\d+)")
+_CONTENT_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _ANNOUNCED = re.compile(rb"Content-Length: \d+")
 _NEXT = re.compile(rb'"refresh_token":"([^"]+)"')
 # Gives the next request from the body of the last answer; None when there is none left.
@@ -26,6 +26,8 @@ class Tally:
 
     answered: int = 0
     refused: int = 0
+    # Connections that the server closed.
+    lost: int = 0
     seconds: float = 0.0
 
 
@@ -37,6 +39,7 @@ class Connection(asyncio.Protocol):
         self._tally = tally
         self._until = until
         self._buffer = b""
+        self._is_over = False
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -51,16 +54,18 @@ class Connection(asyncio.Protocol):
             return
         self._buffer = b""
         self._tally.answered += 1
-        self._tally.refused += not head.startswith((b"HTTP/1.1 2", b"HTTP/1.1 3"))
+        self._tally.refused += not head.startswith(b"HTTP/1.1 2")
         self._send(body)
 
     def connection_lost(self, _: Exception | None) -> None:
+        self._tally.lost += not self._is_over
         if not self.done.done():
             self.done.set_result(None)
 
     def _send(self, answer: bytes) -> None:
         request = self._feed(answer) if monotonic() < self._until else None
         if request is None:
+            self._is_over = True
             self._transport.close()
         else:
             self._transport.write(request)

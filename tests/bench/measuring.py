@@ -1,29 +1,38 @@
-"""Measuring: CPU of a server's process per request, from the kernel's accounting."""
+"""Measuring: CPU of a server per request, from the kernel's accounting."""
 
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from statistics import median
 
 import orjson
 import psutil
 
+from loadtests.subject import AS_IN_THE_IMAGE
+from service.limits.policies import Policies
 from service.settings import Settings
 from tests.kit.environment import Addresses, addresses
-from tests.kit.programs import ROOT
-from tests.kit.services import Service
+from tests.kit.metrics import read_metrics
+from tests.kit.programs import ROOT, cold
+from tests.kit.services import Service, running_service
 
 CONNECTIONS = 64
-# What tests/kit/environment.py makes cheap for everybody else.
-HASH_AS_SHIPPED = {
-    f"SIGNET_{name.upper()}": str(Settings.model_fields[name].default)
-    for name in ("argon2_memory_kib", "argon2_iterations")
+# Limits count each request in Redis as they do in production, and are too far away to refuse any.
+LIMITS_ON = {"SIGNET_LIMITS": "on", **{f"SIGNET_LIMIT_{each.name.upper()}": "1000000/d" for each in fields(Policies)}}
+# What tests/kit/environment.py makes cheap for everybody else, or leaves out.
+AS_SHIPPED = {
+    **AS_IN_THE_IMAGE,
+    **LIMITS_ON,
+    **{
+        f"SIGNET_{name.upper()}": str(Settings.model_fields[name].default)
+        for name in ("argon2_memory_kib", "argon2_iterations")
+    },
 }
 # One core for all of a bench: see decision 0016. The load on the other one is another measurement, not a better one.
 SERVER_CORES, OTHER_CORES = {0}, {int(os.environ.get("BENCH_LOAD_CORE", "0"))}
@@ -33,7 +42,7 @@ CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
 
 @dataclass
 class Subject:
-    """A server process, and the requests it is measured with.
+    """A server, and the requests it is measured with. What its children use is its own.
 
     `kind` says what each connection sends: the same request `again` and again, each request of the list `once`, or a
     chain that `follow`s the refresh token of the last answer.
@@ -47,6 +56,8 @@ class Subject:
     renew: Callable[[], list[str]] | None = None
     kind: str = "again"
     connections: int = CONNECTIONS
+    # Servers may have several processes that listen on the same port; these are the others.
+    further: tuple[int, ...] = ()
     micros: list[float] = field(default_factory=list)
     # Of these, what all threads but the event loop's used: the hashes, and the sender of spans.
     micros_beside: list[float] = field(default_factory=list)
@@ -62,13 +73,27 @@ class Subject:
 
 @contextmanager
 def bench_stores() -> Iterator[tuple[Addresses, Path]]:
-    """Run stores for a bench; gives them and a folder for its logs."""
+    """Run stores for a bench, on the cores this process is on by then; gives them and a folder for its logs."""
     with tempfile.TemporaryDirectory(prefix="signet-bench-") as name:
         folder = Path(name)
         # Servers that run as another user have to reach into it.
         folder.chmod(0o755)
         with addresses(folder / "stores", "bench") as stores:
             yield stores, folder
+
+
+@asynccontextmanager
+async def as_shipped(
+    stores: Addresses, log: Path, settings: Mapping[str, str], module: str = "service"
+) -> AsyncIterator[Service]:
+    """Run a replica with everything on. A figure of refusals, or of limits that were not counted in Redis, is none."""
+    async with running_service(stores, log, AS_SHIPPED | dict(settings), module, cold) as service:
+        yield service
+        reading = await read_metrics(service)
+        assert reading.value("signet_limits_enabled") == 1, "limits were off"
+        assert reading.value("signet_limits_charged_total", by="share") == 0, "limits were counted without Redis"
+        refused = {labels: n for (name, labels), n in reading.samples.items() if name == "signet_limits_refused_total"}
+        assert not any(refused.values()), f"limits refused somebody: {refused}"
 
 
 def pin(pid: int, cores: set[int]) -> None:
@@ -80,7 +105,9 @@ def pin(pid: int, cores: set[int]) -> None:
 def pin_whole(pid: int, cores: set[int]) -> None:
     """Pin a process with the threads it has by now."""
     for thread in psutil.Process(pid).threads():
-        pin(thread.id, cores)
+        # One may have ended since.
+        with suppress(ProcessLookupError):
+            pin(thread.id, cores)
 
 
 def pinned_worker(service: Service) -> int:
@@ -94,19 +121,26 @@ def measure(subject: Subject, seconds: float) -> None:
     """Load the subject for a while and note CPU microseconds (user and system) per request, by the kernel's account."""
     if subject.renew is not None:
         subject.requests = subject.renew()
-    before, beside_before = _used(subject.pid)
+    before, beside_before = _used(subject)
     answered = load(subject, seconds)
-    after, beside_after = _used(subject.pid)
+    after, beside_after = _used(subject)
     subject.micros.append((after - before) * 1e6 / answered)
     subject.micros_beside.append((beside_after - beside_before) * 1e6 / answered)
 
 
-def _used(pid: int) -> tuple[float, float]:
-    """Give the CPU seconds of a process, and of these those of all threads but its first."""
+def whole(pid: int) -> list[psutil.Process]:
+    """Give a process, its children, theirs and so on."""
     process = psutil.Process(pid)
-    spent = process.cpu_times()
-    beside = [thread.user_time + thread.system_time for thread in process.threads() if thread.id != pid]
-    return spent.user + spent.system, sum(beside)
+    return [process, *process.children(recursive=True)]
+
+
+def _used(subject: Subject) -> tuple[float, float]:
+    """Give the CPU seconds of a server, and of these those of all threads but the first of each process."""
+    processes = [process for pid in (subject.pid, *subject.further) for process in whole(pid)]
+    # What a child has used that has ended is its parent's from then on: nothing is lost when workers come and go.
+    spent = sum(sum(process.cpu_times()[:4]) for process in processes)
+    threads = [(process.pid, thread) for process in processes for thread in process.threads()]
+    return spent, sum(thread.user_time + thread.system_time for pid, thread in threads if thread.id != pid)
 
 
 def load(subject: Subject, seconds: float) -> int:
@@ -129,6 +163,7 @@ def load(subject: Subject, seconds: float) -> int:
     )
     tally = orjson.loads(done.stdout)
     assert not tally["refused"], f"{subject.name}: {tally['refused']} of {tally['answered']} were refused"
+    assert not tally["lost"], f"{subject.name} hung up on {tally['lost']} connections"
     return int(tally["answered"])
 
 

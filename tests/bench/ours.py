@@ -1,4 +1,4 @@
-"""Signet as a subject: one replica with metrics, log line and tracing at 1 %, and another whose caches are off."""
+"""Signet as a subject: one replica with limits, metrics, log line and tracing at 1 %, and another without caches."""
 
 import json
 from collections.abc import AsyncIterator
@@ -9,13 +9,11 @@ from pathlib import Path
 import asyncpg
 import httpx
 
-from loadtests.subject import AS_IN_THE_IMAGE
-from tests.bench.measuring import HASH_AS_SHIPPED, SERVER_CORES, Subject, get, pinned_worker, post
+from tests.bench.measuring import SERVER_CORES, Subject, as_shipped, get, pinned_worker, post
 from tests.kit.admins import new_admin
 from tests.kit.environment import Addresses
 from tests.kit.people import PASSWORD, new_person
-from tests.kit.programs import cold
-from tests.kit.services import Service, running_service
+from tests.kit.services import Service
 
 PEOPLE, CHAINS, STRANGERS = 64, 32, 2000
 TRACED = "0.01"
@@ -33,24 +31,20 @@ async def signet(
 
     `module` may be a build that looks at itself.
     """
-    settings = (
-        HASH_AS_SHIPPED
-        | AS_IN_THE_IMAGE
-        | {
-            "OTEL_EXPORTER_OTLP_ENDPOINT": collector_url,
-            "OTEL_TRACES_SAMPLER_ARG": TRACED,
-            # Each refresh rotates, each sign-in finds room, and as many hashes run at once as the server has cores.
-            "SIGNET_REFRESH_GRACE": "0",
-            "SIGNET_SESSION_LIMIT": "1000000",
-            "SIGNET_HASH_THREADS": str(len(SERVER_CORES)),
-            "SIGNET_HASH_WAIT": "30s",
-        }
-    )
-    settings |= {"BENCH_PROFILE": str(folder / WARM_PROFILE)}
+    settings = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector_url,
+        "OTEL_TRACES_SAMPLER_ARG": TRACED,
+        # Each refresh rotates, each sign-in finds room, and as many hashes run at once as the server has cores.
+        "SIGNET_REFRESH_GRACE": "0",
+        "SIGNET_SESSION_LIMIT": "1000000",
+        "SIGNET_HASH_THREADS": str(len(SERVER_CORES)),
+        "SIGNET_HASH_WAIT": "30s",
+        "BENCH_PROFILE": str(folder / WARM_PROFILE),
+    }
     uncached = {"SIGNET_NEAR_ENTRIES": "0", "SIGNET_CACHE_TTL": "0", "BENCH_PROFILE": str(folder / COLD_PROFILE)}
     async with (
-        running_service(stores, folder / "bench.log", settings, module, cold) as service,
-        running_service(stores, folder / "uncached.log", settings | uncached, module, cold) as forgetful,
+        as_shipped(stores, folder / "bench.log", settings, module) as service,
+        as_shipped(stores, folder / "uncached.log", settings | uncached, module) as forgetful,
     ):
         emails, bearers = await _people(service)
         admin = await _admin(service, stores)

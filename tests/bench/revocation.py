@@ -12,7 +12,7 @@ from time import monotonic
 
 import httpx
 
-from tests.bench.measuring import bench_stores
+from tests.bench.measuring import LIMITS_ON, bench_stores
 from tests.kit.environment import Addresses
 from tests.kit.people import Person, SignedIn, new_person
 from tests.kit.programs import cold
@@ -21,7 +21,7 @@ from tests.kit.services import Service, running_service
 REVOCATIONS, REVOCATIONS_WITHOUT_REDIS, EACH_OTHER_ACTION, WORKERS = 1000, 200, 10, 4
 BACKGROUND_PER_SECOND = 150
 P99_LIMIT, LIMIT = 0.050, 1.0
-MANY_SESSIONS = {"SIGNET_SESSION_LIMIT": "2000"}
+SETTINGS = LIMITS_ON | {"SIGNET_SESSION_LIMIT": "2000"}
 
 Action = Callable[[Service, Person, SignedIn, str], Awaitable[httpx.Response]]
 
@@ -93,8 +93,8 @@ async def lag(replicas: tuple[Service, Service], person: Person, admin: str, act
 async def measure(stores: Addresses, folder: Path, revocations: int) -> Lags:
     """Measure every action while both replicas serve an open-loop load."""
     async with (
-        running_service(stores, folder / "first.log", MANY_SESSIONS, start=cold) as first,
-        running_service(stores, folder / "second.log", MANY_SESSIONS, start=cold) as second,
+        running_service(stores, folder / "first.log", SETTINGS, start=cold) as first,
+        running_service(stores, folder / "second.log", SETTINGS, start=cold) as second,
     ):
         admin = await _admin(first, stores)
         reader = await (await new_person(first, "reader@example.com")).sign_in()

@@ -5,10 +5,8 @@ from pathlib import Path
 from statistics import median
 from time import monotonic
 
-from tests.bench.measuring import HASH_AS_SHIPPED
+from tests.bench.measuring import as_shipped
 from tests.kit.environment import Addresses
-from tests.kit.programs import cold
-from tests.kit.services import running_service
 
 STARTS, LIMIT_SECONDS = 5, 2.0
 
@@ -33,6 +31,6 @@ async def measure(stores: Addresses, folder: Path) -> Starts:
     seconds = []
     for number in range(STARTS):
         began = monotonic()
-        async with running_service(stores, folder / f"start-{number}.log", HASH_AS_SHIPPED, start=cold):
+        async with as_shipped(stores, folder / f"start-{number}.log", {}):
             seconds.append(monotonic() - began)
     return Starts(seconds)

@@ -13,9 +13,8 @@ import psutil
 from loadtests.subject import AS_IN_THE_IMAGE
 from service.settings import Settings
 from tests.bench.collector import collecting
-from tests.bench.measuring import OTHER_CORES, SERVER_CORES, Subject, measure, pin
+from tests.bench.measuring import SERVER_CORES, Subject, measure, pin
 from tests.bench.ours import ME, REFRESH, SIGN_IN, VERIFY, signet
-from tests.bench.peers.named import named_peers
 from tests.bench.peers.running import hello, own_profile
 from tests.kit.environment import Addresses
 from tests.kit.programs import ROOT
@@ -97,9 +96,8 @@ class Costs:
         return "\n".join([*head, *rows, "", *kept])
 
 
-async def compare(stores: Addresses, folder: Path) -> Costs:
-    """Measure everything in interleaved rounds."""
-    pin(0, OTHER_CORES)
+async def compare(stores: Addresses, folder: Path, named: list[Subject]) -> Costs:
+    """Measure everything in interleaved rounds, and those that were named besides."""
     with collecting() as url, ExitStack() as peers:
         subjects = [
             peers.enter_context(hello("raw ASGI, 17 bytes", f"{PEERS}.raw")),
@@ -108,7 +106,7 @@ async def compare(stores: Addresses, folder: Path) -> Costs:
             peers.enter_context(own_profile(FASTAPI_USERS, f"{PEERS}.fastapi_users", stores, url)),
         ]
         async with signet(stores, folder, url) as ours:
-            costs = Costs([*subjects, *named_peers(), *ours.values()])
+            costs = Costs([*subjects, *named, *ours.values()])
             for _ in range(ROUNDS):
                 for subject in costs.subjects:
                     measure(subject, SECONDS)

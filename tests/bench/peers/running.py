@@ -10,6 +10,7 @@ from time import monotonic
 
 import httpx
 
+from loadtests.subject import AS_IN_THE_IMAGE
 from tests.bench.measuring import SERVER_CORES, Subject, get, pin_whole
 from tests.kit.environment import Addresses
 from tests.kit.programs import ROOT
@@ -41,7 +42,9 @@ def own_profile(name: str, module: str, stores: Addresses, collector_url: str) -
 @contextmanager
 def _running(module: str, settings: dict[str, str]) -> Iterator[tuple[int, int]]:
     (port,) = free_ports(1)
-    with subprocess.Popen([sys.executable, "-m", module, str(port)], cwd=ROOT, env=settings) as process:
+    # What the image gives Signet, everybody has.
+    given = settings | AS_IN_THE_IMAGE
+    with subprocess.Popen([sys.executable, "-m", module, str(port)], cwd=ROOT, env=given) as process:
         try:
             until(lambda: _answers(port), monotonic() + 20)
             pin_whole(process.pid, SERVER_CORES)
