@@ -1,7 +1,6 @@
 """python -m tests.bench.telemetry: what metrics, logs and traces cost a request, written into docs/performance.md."""
 
 import asyncio
-import platform
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -9,11 +8,9 @@ from pathlib import Path
 
 from tests.bench import page
 from tests.bench.collector import collecting
-from tests.bench.measuring import HASH_AS_SHIPPED, OTHER_CORES, Subject, bench_stores, get, measure, pin, pinned_worker
+from tests.bench.measuring import OTHER_CORES, Subject, as_shipped, bench_stores, get, measure, pin, pinned_worker
 from tests.kit.environment import Addresses
 from tests.kit.people import new_person
-from tests.kit.programs import cold
-from tests.kit.services import running_service
 
 ROUNDS, SECONDS, PEOPLE = 3, 1.6, 16
 # Warm, from the fast lane; from the route, whose answer is in memory too; from the route with one statement.
@@ -53,6 +50,7 @@ Measured = Mapping[str, list[Subject]]
 
 def main() -> None:
     """Measure, print, write."""
+    pin(0, OTHER_CORES)
     with bench_stores() as (stores, folder):
         stores.migrate()
         table = asyncio.run(compare(stores, folder))
@@ -62,7 +60,6 @@ def main() -> None:
 
 async def compare(stores: Addresses, folder: Path) -> str:
     """Measure all builds in interleaved rounds; gives the table."""
-    pin(0, OTHER_CORES)
     measured: dict[str, list[Subject]] = {}
     async with AsyncExitStack() as stack:
         url = stack.enter_context(collecting())
@@ -78,9 +75,8 @@ async def compare(stores: Addresses, folder: Path) -> str:
 @asynccontextmanager
 async def running(stores: Addresses, folder: Path, build: Build, endpoint: str) -> AsyncIterator[list[Subject]]:
     """Run one build, its caches warm for some people."""
-    settings = HASH_AS_SHIPPED | build.settings(endpoint)
     log = folder / f"{BUILDS.index(build)}.log"
-    async with running_service(stores, log, settings, "tests.bench.partly_told", cold) as service:
+    async with as_shipped(stores, log, build.settings(endpoint), "tests.bench.partly_told") as service:
         worker = pinned_worker(service)
         tokens = []
         for number in range(PEOPLE):
@@ -113,13 +109,12 @@ def table_of(measured: Measured) -> str:
             for name, subjects in measured.items()
         ),
     ]
-    machine = f"{platform.machine()}, Python {platform.python_version()}"
     how = (
-        f"CPU of the worker for one request, median of {ROUNDS} interleaved rounds of {SECONDS:.1f} s on one core\n"
-        f"({machine}), and the ratio to the build that tells nothing. Read the ratios: they are of one run. The last\n"
-        "row exports every span to a collector beside it.\n"
+        f"CPU of the worker for one request, median of {ROUNDS} interleaved rounds of {SECONDS:.1f} s on one core, and\n"
+        "the ratio to the build that tells nothing. Limits are on: what the fast lane does not answer is counted in Redis.\n"
+        "The last row exports every span to a collector beside it."
     )
-    return how + "\n" + "\n".join(lines) + "\n"
+    return "\n".join([how, "", *lines])
 
 
 if __name__ == "__main__":

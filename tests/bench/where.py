@@ -1,4 +1,8 @@
-"""python -m tests.bench.where ENDPOINT: where the event loop's time goes for a request, by cProfile."""
+"""python -m tests.bench.where ENDPOINT: where the event loop's time goes for a request, by cProfile.
+
+It counts calls and seconds by function, on every machine and without rights; each call costs it a little, so that what
+calls much seems dearer than it is. For figures there is `make bench`.
+"""
 
 import asyncio
 import pstats
@@ -16,6 +20,7 @@ SECONDS, LINES = 6.0, 40
 
 def main() -> int:
     endpoint = sys.argv[1] if len(sys.argv) > 1 else "me"
+    pin(0, OTHER_CORES)
     with bench_stores() as (stores, folder):
         stores.migrate()
         asyncio.run(ask(stores, folder, endpoint))
@@ -27,7 +32,6 @@ def main() -> int:
 
 async def ask(stores: Addresses, folder: Path, endpoint: str) -> None:
     """Ask for one thing only, while the service looks at itself; what it saw is on file when it has ended."""
-    pin(0, OTHER_CORES)
     async with AsyncExitStack() as stack:
         url = stack.enter_context(collecting())
         subjects = await stack.enter_async_context(ours.signet(stores, folder, url, "tests.bench.profiled"))
