@@ -110,9 +110,9 @@ def table_of(measured: Measured) -> str:
         ),
     ]
     how = (
-        f"CPU of the worker for one request, median of {ROUNDS} interleaved rounds of {SECONDS:.1f} s on one core, and\n"
-        "the ratio to the build that tells nothing. Limits are on: what the fast lane does not answer is counted in Redis.\n"
-        "The last row exports every span to a collector beside it."
+        f"CPU of the worker for one request, median of {ROUNDS} interleaved rounds of {SECONDS:.1f} s on one core,\n"
+        "and the ratio to the build that tells nothing. Limits are on: what the fast lane does not answer is\n"
+        "counted in Redis. The last row exports every span to a collector beside it."
     )
     return "\n".join([how, "", *lines])
 
