@@ -103,11 +103,18 @@ def pin(pid: int, cores: set[int]) -> None:
 
 
 def pin_whole(pid: int, cores: set[int]) -> None:
-    """Pin a process with the threads it has by now."""
-    for thread in psutil.Process(pid).threads():
+    """Pin a process and its descendants, with the threads they have by now."""
+    for thread in (thread for process in whole(pid) for thread in process.threads()):
         # One may have ended since.
         with suppress(ProcessLookupError):
             pin(thread.id, cores)
+
+
+def pin_stores(stores: Addresses, cores: set[int]) -> None:
+    """Keep stores on other cores from now on, where they are ours."""
+    if stores.local is not None:
+        pin_whole(stores.local.postgres.pid, cores)
+        pin_whole(stores.local.valkey.pid, cores)
 
 
 def pinned_worker(service: Service) -> int:

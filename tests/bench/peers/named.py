@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 import httpx
 import psutil
 
-from tests.bench.measuring import CORES, SERVER_CORES, Subject, get, pin_whole, whole
+from tests.bench.measuring import CORES, SERVER_CORES, Subject, get, pin_whole
 
 _HERE, _ANY = "127.0.0.1", {"127.0.0.1", "0.0.0.0", "::"}  # noqa: S104 - looked for, not listened on
 _FORM = f"a URL such as http://{_HERE}:8080/me, a comma, and one of "
@@ -93,19 +93,14 @@ def _pinned(name: str, pid: int) -> Iterator[None]:
     """Keep a server on one core, as all others here, and let it go afterwards."""
     before = os.sched_getaffinity(pid) if CORES else set()
     try:
-        _pin_family(pid, SERVER_CORES)
+        pin_whole(pid, SERVER_CORES)
     except PermissionError:
         raise _refusal(name, "is another user's: run this as that user, or as root") from None
     try:
         yield
     finally:
         with suppress(psutil.NoSuchProcess):
-            _pin_family(pid, before)
-
-
-def _pin_family(pid: int, cores: set[int]) -> None:
-    for process in whole(pid):
-        pin_whole(process.pid, cores)
+            pin_whole(pid, before)
 
 
 def _bearer(name: str) -> dict[str, str]:
