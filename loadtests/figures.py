@@ -59,7 +59,10 @@ def slowest_refusal(names: Iterable[str], phase: str) -> Figure:
     listed = tuple(names)
 
     def figure(evidence: Evidence) -> float:
-        refused = [name for name in listed if answered(name, "503", phase)(evidence)]
+        # Not all of them need to be asked: who may not even read does not edit.
+        if not any(evidence.count(name, phase) for name in listed):
+            raise Unreadable(f"nobody asked for: {', '.join(listed)}")
+        refused = [name for name in listed if evidence.count(name, phase, outcome="503")]
         return max((evidence.percentile(0.99, name, phase, outcome="503") for name in refused), default=0.0)
 
     return figure

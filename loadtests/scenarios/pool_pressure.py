@@ -24,7 +24,13 @@ OVERHEAD = 0.006
 ALWAYS_ASKING = ("list sessions", "probe", "edit")
 # A profile that was edited has to be read from Postgres, too.
 UNCACHED = (*ALWAYS_ASKING, "read to edit")
-PHASES = (Phase("warm-up", 5), Phase("baseline", 8), Phase("pressure", 12), Phase("settling", 2), Phase("recovered", 5))
+PHASES = (
+    Phase("warm-up", 5),
+    Phase("baseline", 10),
+    Phase("pressure", 12),
+    Phase("settling", 2),
+    Phase("recovered", 5),
+)
 ALWAYS = ("warm-up", "baseline", "pressure", "settling", "recovered")
 
 
@@ -79,7 +85,7 @@ SCENARIO = Scenario(
     dataset=Dataset(PEOPLE),
     phases=PHASES,
     crowds=(
-        Crowd("Readers", 30, 0.25, ALWAYS, options={"among": READ}),
+        Crowd("Readers", 45, 0.25, ALWAYS, options={"among": READ}),
         # All the time, so that the baseline of cached reads has the same work beside it; only the database gets slow.
         # Each pauses longer than anybody may have to wait: who is late with a turn would add that to the next.
         Crowd("Probes", 4, 0.5, ALWAYS, may_fall_behind=True),
