@@ -1,6 +1,7 @@
 """Counting: in Redis, so that all replicas count together, else by this process' share."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from service.limits.local_counts import LocalCounts
 from service.limits.policies import Lockout, Policy
@@ -117,6 +118,12 @@ class Counting:
             self.local.give_back(charge.key, charge.policy.share(self.shares))
 
     def _key(self, name: str, who: str) -> str:
-        mac = self.secrets.digest(b"limit", name.encode(), who.encode("utf-8", "surrogatepass"))
-        # By the braces all of them are of one slot: a script asks for several, and a sharded server runs none across.
-        return f"signet:{{limit}}:1:{name}:{mac.hex()[:32]}"
+        return _key(self.secrets, name, who)
+
+
+@lru_cache(maxsize=4096)
+def _key(secrets: Secrets, name: str, who: str) -> str:
+    """Name a count. A sign-in asks twice for the one of its account's failures, and crowds share an address."""
+    mac = secrets.digest(b"limit", name.encode(), who.encode("utf-8", "surrogatepass"))
+    # By the braces all of them are of one slot: a script asks for several, and a sharded server runs none across.
+    return f"signet:{{limit}}:1:{name}:{mac.hex()[:32]}"

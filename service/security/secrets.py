@@ -27,7 +27,7 @@ def derive(secret: str, label: str) -> bytes:
 class DerivedKeys:
     """The keys of one secret. `secret_id` names it in tokens and sealed values; it reveals nothing of it.
 
-    `refresh` is a MAC to be copied, begun with its key: to begin one costs more than all that follows.
+    `refresh` is a MAC to be copied, begun with its key.
     """
 
     secret_id: str
@@ -36,7 +36,7 @@ class DerivedKeys:
 
     @classmethod
     def of(cls, secret: str) -> "DerivedKeys":
-        refresh = hmac.new(derive(secret, "refresh token"), digestmod=sha256)
+        refresh = _begun(secret, "refresh token")
         return cls(derive(secret, "id").hex()[:8], refresh, derive(secret, "signing key"))
 
 
@@ -49,23 +49,23 @@ class Secrets:
         self.current = keys[0]
         self._by_id = {key.secret_id: key for key in keys}
         # What is compared with earlier rows must outlive a rotation, so digests are looked up under every secret.
-        self._digest_keys = [derive(secret, "digest") for secret in listed]
-        self._lottery_key = derive(listed[0], "decoy")
+        self._digests = [_begun(secret, "digest") for secret in listed]
+        self._lottery = _begun(listed[0], "decoy")
 
     def find(self, secret_id: str) -> DerivedKeys | None:
         return self._by_id.get(secret_id)
 
     def digest(self, *parts: bytes) -> bytes:
         """Digest of `parts` under the writing secret; whoever has the database alone can't guess what went in."""
-        return _digest(self._digest_keys[0], parts)
+        return _digest(self._digests[0], parts)
 
     def digests(self, *parts: bytes) -> list[bytes]:
         """Digests of `parts` under every secret, the writing one first."""
-        return [_digest(key, parts) for key in self._digest_keys]
+        return [_digest(begun, parts) for begun in self._digests]
 
     def lot(self, text: str) -> float:
         """Draw a number in 0..1: always the same for the same text, and nobody else can predict it."""
-        return int.from_bytes(_digest(self._lottery_key, (text.encode(),))[:8]) / 2**64
+        return int.from_bytes(_digest(self._lottery, (text.encode(),))[:8]) / 2**64
 
     def seal(self, plain: bytes, name: str) -> bytes:
         """Encrypt with AES-256-GCM; `name` is bound to the result, so that it can't be moved to another row."""
@@ -88,10 +88,13 @@ class Secrets:
         return sealed[:4].hex() == self.current.secret_id
 
 
-def _digest(key: bytes, parts: tuple[bytes, ...]) -> bytes:
-    mac = hmac.new(key, digestmod=sha256)
-    for part in parts:
-        # The length goes in first, or ("ab", "c") and ("a", "bc") would be the same.
-        mac.update(len(part).to_bytes(8))
-        mac.update(part)
+def _begun(secret: str, label: str) -> hmac.HMAC:
+    """Begin a MAC with its key, to be copied: to begin one costs more than all that follows."""
+    return hmac.new(derive(secret, label), digestmod=sha256)
+
+
+def _digest(begun: hmac.HMAC, parts: tuple[bytes, ...]) -> bytes:
+    mac = begun.copy()
+    # The length goes in first, or ("ab", "c") and ("a", "bc") would be the same.
+    mac.update(b"".join([len(part).to_bytes(8) + part for part in parts]))
     return mac.digest()

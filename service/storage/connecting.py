@@ -62,21 +62,25 @@ class Trust:
         event.listen(engine.sync_engine, "connect", self._note)
         event.listen(engine.sync_engine, "checkout", self._look)
 
-    def covers(self, connection: PoolProxiedConnection) -> bool:
+    def covers(self, driver: asyncpg.Connection, opened: float) -> bool:
         """Tell whether a connection may be used again. When it has ended, its neighbours were most likely lost too."""
-        driver = cast("asyncpg.Connection", connection.driver_connection)
         if driver.is_closed():
             self.doubt()
             return False
-        return bool(connection.info["opened_at"] >= self.doubted_at)
+        return opened >= self.doubted_at
 
     def _note(self, _connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
         entry.info["opened_at"] = monotonic()
 
     def _look(self, _connection: DBAPIConnection, _entry: ConnectionPoolEntry, lent: PoolProxiedConnection) -> None:
-        if not self.covers(lent):
+        if not self.covers(cast("asyncpg.Connection", lent.driver_connection), opened_at(lent)):
             # The pool opens another one and goes on.
             raise InvalidatePoolError("it is of no use")
+
+
+def opened_at(lent: PoolProxiedConnection) -> float:
+    """Tell when a connection was opened, on the clock of `monotonic`."""
+    return float(lent.info["opened_at"])
 
 
 def pooler_options(settings: Settings) -> dict[str, object]:

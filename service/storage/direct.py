@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.sql import Executable
 from sqlalchemy.sql.compiler import SQLCompiler
 
-from service.storage.connecting import Trust
+from service.storage.connecting import Trust, opened_at
 from service.storage.observing import Observer
 
 Arguments = ParamSpec("Arguments")
@@ -146,6 +146,16 @@ class Direct:
         return None if row is None else row[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A connection as it was lent, and what to find out again each time would cost more than to keep."""
+
+    lent: PoolProxiedConnection
+    opened_at: float
+    driver: asyncpg.Connection
+    direct: AsyncConnection
+
+
 class Lending:
     """Lends connections of an engine's pool for single statements; each commits itself.
 
@@ -159,7 +169,7 @@ class Lending:
         self._observer = observer
         self._is_pooled_outside = is_pooled_outside
         self._rendering = Rendering(engine.dialect)
-        self._at_hand: list[PoolProxiedConnection] = []
+        self._at_hand: list[Kept] = []
 
     async def ask(
         self,
@@ -169,14 +179,13 @@ class Lending:
     ) -> Answer:
         """Ask on a borrowed connection; raises ConnectionDied when it ends meanwhile."""
         kept = self._find_at_hand() or await self._take()
-        driver = cast("asyncpg.Connection", kept.driver_connection)
         try:
-            answer = await question(self.over(driver), *arguments, **named)
+            answer = await question(kept.direct, *arguments, **named)
         except BaseException as error:
-            is_dead = driver.is_closed()
+            is_dead = kept.driver.is_closed()
             # What was cut off is closed, not kept.
             if is_dead or not isinstance(error, PostgresError):
-                kept.invalidate()
+                kept.lent.invalidate()
             else:
                 self._at_hand.append(kept)
             if is_dead and isinstance(error, Exception):
@@ -195,24 +204,26 @@ class Lending:
     def make_room(self) -> None:
         """Give a connection back to the pool, if one is at hand: whoever has a place finds one there then."""
         if self._at_hand:
-            self._at_hand.pop().close()
+            self._at_hand.pop().lent.close()
 
     def close(self) -> None:
         while self._at_hand:
             self.make_room()
 
-    async def _take(self) -> PoolProxiedConnection:
+    async def _take(self) -> Kept:
         try:
-            return await self._engine.raw_connection()
+            lent = await self._engine.raw_connection()
+            driver = cast("asyncpg.Connection", lent.driver_connection)
+            return Kept(lent, opened_at(lent), driver, self.over(driver))
         except EmulatedDBAPIException as error:
             refused = error.driver_exception
         # The driver's own error has the code. Raised up there it would be its own cause's cause: a chain without end.
         raise refused
 
-    def _find_at_hand(self) -> PoolProxiedConnection | None:
+    def _find_at_hand(self) -> Kept | None:
         while self._at_hand:
             kept = self._at_hand.pop()
-            if self._trust.covers(kept):
+            if self._trust.covers(kept.driver, kept.opened_at):
                 return kept
-            kept.invalidate()
+            kept.lent.invalidate()
         return None

@@ -9,10 +9,11 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 import redis.asyncio as redis
 from opentelemetry.trace import SpanKind
-from purgatory import AsyncCircuitBreakerFactory
+from purgatory import SyncCircuitBreakerFactory
 from purgatory.domain.messages.events import ContextChanged
 from purgatory.domain.model import CLOSED, OpenedState
 from redis.asyncio.client import PubSub
+from redis.asyncio.connection import AbstractConnection
 from redis.credentials import CredentialProvider
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError
@@ -62,6 +63,34 @@ class Credentials(CredentialProvider):
         return (unquote(address.username), password) if address.username else (password,)
 
 
+class Pool(redis.ConnectionPool):
+    """The library's pool, without what it does for each loan beside lending: a lock, events, metrics of its own."""
+
+    async def get_connection(self, *_: object, **__: object) -> AbstractConnection:
+        """Lend a connection that is ready to be asked, opened or opened anew if it has to be."""
+        connection: AbstractConnection = self.get_available_connection()  # type: ignore[no-untyped-call]
+        try:
+            try:
+                # What can be read is an answer that nobody waited for, or the end.
+                is_ready = connection.is_connected and not await connection.can_read()
+            except RedisConnectionError:
+                is_ready = False
+            if not is_ready:
+                await self.ensure_connection(connection)
+        except BaseException:
+            self.take_back(connection)
+            raise
+        return connection
+
+    async def release(self, connection: AbstractConnection) -> None:
+        self.take_back(connection)
+
+    def take_back(self, connection: AbstractConnection) -> None:
+        """Take a connection back; one that hung up is opened anew by whoever is lent it."""
+        self._in_use_connections.remove(connection)
+        self._available_connections.append(connection)
+
+
 class Redis:
     """A client of any Redis-compatible server. Nothing is lost when it is away: Postgres has it all.
 
@@ -72,10 +101,13 @@ class Redis:
     def __init__(self, settings: Settings, metrics: RedisMetrics) -> None:
         self._seconds = settings.redis_timeout.total_seconds()
         # One deadline for all that a command waits for; the library's own for each step would cost a task each.
-        self._client = _new_client(settings, None)
-        self._listener = _new_client(settings, self._seconds)
-        self._breakers = AsyncCircuitBreakerFactory(_FAILURES_THAT_OPEN, _OPEN_SECONDS)
-        self._breakers.add_listener(self._note_breaker)
+        self._pool = _new_pool(settings, None)
+        self._client = redis.Redis.from_pool(self._pool)
+        self._listener = redis.Redis.from_pool(_new_pool(settings, self._seconds))
+        # What it does waits for nothing; the library's asynchronous one would be six coroutines for each command.
+        breakers = SyncCircuitBreakerFactory(_FAILURES_THAT_OPEN, _OPEN_SECONDS)
+        breakers.add_listener(self._note_breaker)
+        self._breaker = breakers.get_breaker("redis")
         self.is_breaker_open = False
         # The client refuses whoever finds no connection free, as if Redis were away; here they wait for one.
         self._places = asyncio.Semaphore(_CONNECTIONS)
@@ -143,16 +175,15 @@ class Redis:
     async def _ask(self, name: str, *words: str | bytes | float) -> Any:  # noqa: ANN401 - as it answers
         facts.current().redis_commands += 1
         try:
-            with span(name, SpanKind.CLIENT, {"db.system.name": "redis", "db.operation.name": name}):
-                async with await self._breakers.get_breaker("redis"):
-                    answer = await self._in_place(name, *words)
+            with span(name, SpanKind.CLIENT, {"db.system.name": "redis", "db.operation.name": name}), self._breaker:
+                answer = await self._in_place(name, *words)
         except OpenedState as error:
             self._metrics.commands.labels("not_asked").inc()
             raise RedisGone from error
         except _FAILURES as error:
             self._metrics.commands.labels("failed").inc()
             raise (RedisGone if _is_broken(error) else RedisAway) from error
-        self._metrics.commands.labels("answered").inc()
+        self._metrics.answered.inc()
         return answer
 
     async def _in_place(self, *words: str | bytes | float) -> Any:  # noqa: ANN401 - as it answers
@@ -161,23 +192,19 @@ class Redis:
             async with asyncio.timeout(self._seconds), self._places:
                 self.in_use += 1
                 try:
-                    return await self._send(*words)
+                    connection = await self._pool.get_connection()
+                    try:
+                        await connection.send_command(*words)
+                        return await connection.read_response()
+                    finally:
+                        # Whatever was cut off in between has hung up.
+                        self._pool.take_back(connection)
                 finally:
                     self.in_use -= 1
-        finally:
-            self._metrics.duration.observe(perf_counter() - began)
-
-    async def _send(self, *words: str | bytes | float) -> Any:  # noqa: ANN401 - as it answers
-        pool = self._client.connection_pool
-        connection = await pool.get_connection()
-        try:
-            await connection.send_command(*words)
-            return await connection.read_response()
         except NoScriptError:
             return _UNKNOWN
         finally:
-            # Whatever was cut off in between has hung up.
-            await pool.release(connection)
+            self._metrics.duration.observe(perf_counter() - began)
 
     def _note_breaker(self, _name: str, _event: str, change: object) -> None:
         """Follow the breaker: it opens, half-opens for one look, and closes or opens again."""
@@ -193,8 +220,8 @@ def _is_broken(error: BaseException) -> bool:
     return isinstance(error, RedisConnectionError | RuntimeError) or (isinstance(error, OSError) and not is_late)
 
 
-def _new_client(settings: Settings, socket_timeout: float | None) -> redis.Redis:
-    return redis.Redis.from_url(
+def _new_pool(settings: Settings, socket_timeout: float | None) -> Pool:
+    return Pool.from_url(
         _without_credentials(settings.redis_address()),
         credential_provider=Credentials(settings),
         socket_timeout=socket_timeout,

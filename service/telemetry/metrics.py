@@ -14,7 +14,7 @@ from prometheus_client.metrics import disable_created_metrics
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from service.telemetry.metric_kinds import RequestTally, begin, least_of, most_of, sum_of
+from service.telemetry.metric_kinds import RequestTally, Timings, begin, least_of, most_of, sum_of
 from service.telemetry.sharing import GarbageMetrics, Shared
 from service.telemetry.store_metrics import StoreMetrics
 
@@ -39,7 +39,7 @@ class HttpMetrics:
         self.requests = Counter(
             "http_requests", "HTTP requests answered.", ("method", "handler", "status"), registry=registry
         )
-        self.duration = Histogram(
+        self.duration = Timings(
             "http_request_duration_seconds",
             "Time from the request's arrival to the end of its answer.",
             ("method", "handler"),
@@ -63,10 +63,10 @@ class HashingMetrics:
     """The password hashing pool."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.duration = Histogram(
+        self.duration = Timings(
             "signet_hash_duration_seconds", "Time a password hash ran.", buckets=_HASH_SECONDS, registry=registry
         )
-        self.wait = Histogram(
+        self.wait = Timings(
             "signet_hash_wait_seconds",
             "Time a password hash waited for a thread; those that found one free are left out.",
             buckets=_HASH_SECONDS,
@@ -95,7 +95,7 @@ class LimitMetrics:
             ("by",),
             registry=registry,
         )
-        begin(self.charged, ("redis",), ("share",))
+        self.charged_in_redis, self.charged_here = self.charged.labels("redis"), self.charged.labels("share")
         self.lockout_passes = Counter(
             "signet_lockout_passes", "Sign-ins from a known device that a lockout did not keep out.", registry=registry
         )
@@ -122,6 +122,7 @@ class DomainMetrics:
             "signet_sign_ins", "Sign-ins by outcome and reason.", ("outcome", "reason"), registry=registry
         )
         begin(self.sign_ins, *SIGN_INS)
+        self.signed_in = self.sign_ins.labels("signed_in", "none")
         self.refreshes = Counter("signet_refreshes", "Refreshes by outcome.", ("outcome",), registry=registry)
         begin(self.refreshes, *((outcome,) for outcome in REFRESHES))
         self.secret_unknown = Counter(
@@ -232,6 +233,8 @@ class Metrics:
         self.http.fold()
         self.stores.cache.near_hits.fold()
         self.stores.cache.near_evictions.fold()
+        for timings in (*self.stores.timings, self.hashing.duration, self.hashing.wait):
+            timings.fold()
 
     @property
     def are_shared(self) -> bool:

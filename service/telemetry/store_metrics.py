@@ -2,7 +2,7 @@
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from service.telemetry.metric_kinds import STORE_SECONDS, Tally, begin, most_of, sum_of
+from service.telemetry.metric_kinds import STORE_SECONDS, Tally, Timings, begin, most_of, sum_of
 
 # connection: none could be had, or it broke. conflict: deadlock, or a serialization failure.
 DATABASE_ERRORS = ("connection", "timeout", "read_only", "too_many_connections", "conflict", "other")
@@ -12,7 +12,7 @@ class DatabaseMetrics:
     """Postgres as this process sees it."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.statement_duration = Histogram(
+        self.statement_duration = Timings(
             "signet_database_statement_duration_seconds",
             "Time of one SQL statement, by its name.",
             ("statement",),
@@ -22,7 +22,7 @@ class DatabaseMetrics:
         self.pool_size = sum_of("signet_database_pool_size", "Connections that requests may use at once.", registry)
         self.pool_in_use = sum_of("signet_database_pool_in_use", "Connections in use.", registry)
         self.pool_waiting = sum_of("signet_database_pool_waiting", "Requests that wait for a connection.", registry)
-        self.pool_wait = Histogram(
+        self.pool_wait = Timings(
             "signet_database_pool_wait_seconds",
             "Time a request waited for a connection, those who found one free included.",
             buckets=STORE_SECONDS,
@@ -45,8 +45,9 @@ class RedisMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.commands = Counter("signet_redis_commands", "Redis commands by outcome.", ("outcome",), registry=registry)
-        begin(self.commands, ("answered",), ("failed",), ("not_asked",))
-        self.duration = Histogram(
+        begin(self.commands, ("failed",), ("not_asked",))
+        self.answered = self.commands.labels("answered")
+        self.duration = Timings(
             "signet_redis_command_duration_seconds",
             "Time of one Redis command that was asked, its wait for a connection included.",
             buckets=STORE_SECONDS,
@@ -101,3 +102,4 @@ class StoreMetrics:
         self.database = DatabaseMetrics(registry)
         self.redis = RedisMetrics(registry)
         self.cache = CacheMetrics(registry)
+        self.timings = self.database.statement_duration, self.database.pool_wait, self.redis.duration

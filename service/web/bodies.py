@@ -1,7 +1,7 @@
 """Reading bodies strictly: bounded, of the right type, and JSON that means one thing only."""
 
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from email.message import Message
 from functools import lru_cache
 from inspect import signature
@@ -11,7 +11,6 @@ from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.params import Form
 from fastapi.routing import APIRoute
-from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from service.web.problems import BodyMalformed, BodyTooLarge, MediaTypeUnsupported, RequestMalformed
@@ -84,10 +83,14 @@ class StrictRequest(Request):
             raise BodyTooLarge
         chunks, size = [], 0
         self.scope[READING] = True
-        async for chunk in self._arriving():
+        is_more = True
+        while is_more and size <= _MOST_DISCARDED:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                # Nobody reads this answer; it keeps a client that hung up from being counted as a failure of ours.
+                raise RequestMalformed("The body ended early.")
+            chunk, is_more = message.get("body", b""), message.get("more_body", False)
             size += len(chunk)
-            if size > _MOST_DISCARDED:
-                break
             if size <= limit:
                 chunks.append(chunk)
         self.scope[READING] = False
@@ -99,14 +102,6 @@ class StrictRequest(Request):
     def _announced(self) -> int:
         announced = self.headers.get("content-length", "")
         return int(announced[:20]) if announced.isascii() and announced.isdigit() else 0
-
-    async def _arriving(self) -> AsyncIterator[bytes]:
-        try:
-            async for chunk in self.stream():
-                yield chunk
-        except ClientDisconnect:
-            # Nobody reads this answer; it keeps a client that hung up from being counted as a failure of ours.
-            raise RequestMalformed("The body ended early.") from None
 
 
 @lru_cache(maxsize=64)
