@@ -31,14 +31,13 @@ def refused_share(names: Iterable[str], allowed: Iterable[str], *phases: str) ->
     listed, good = tuple(names), frozenset(allowed)
 
     def figure(evidence: Evidence) -> float:
-        outcomes = {
-            name: [item for phase in phases or (None,) for item in evidence.outcomes(name, phase).items()]
-            for name in listed
-        }
-        if missing := [name for name, found in outcomes.items() if not found]:
-            raise Unreadable(f"nobody asked for: {', '.join(missing)}")
-        found = [item for items in outcomes.values() for item in items]
-        return sum(count for outcome, count in found if outcome not in good) / sum(count for _, count in found)
+        outcomes = [
+            item for name in listed for phase in phases or (None,) for item in evidence.outcomes(name, phase).items()
+        ]
+        total = sum(count for _, count in outcomes)
+        if not total:
+            raise Unreadable(f"nobody asked for: {', '.join(listed)}")
+        return sum(count for outcome, count in outcomes if outcome not in good) / total
 
     return figure
 

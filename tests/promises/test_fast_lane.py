@@ -94,7 +94,7 @@ async def compare(service: Service, path: str, token: str, method: str = "GET") 
 
 def words(chance: random.Random) -> str:
     """Make up a display name out of all the scripts there are."""
-    alphabet = [*"abc XYZ-'.\"\\/<>&", *"äß€çİıŉ", *"日本語한국", *"אבג", *"👩‍👩‍👧🏽", "e\u0301", "\u00a0", "\u2028"]
+    alphabet = [*"abc XYZ-'.\"\\/<>&", *"äß€çİıŉ", *"日本語한국", *"אבג", *"👩‍👩‍👧🏽", "e\u0301", "\u00a0", "\u200f"]
     return "".join(chance.choice(alphabet) for _ in range(chance.randint(1, 30)))
 
 
