@@ -98,7 +98,8 @@ MIXED = (
     Fault("mixed", "p99 of verify beside baseline", "answering", wrong(_VERIFY, 40, after=250, delay=0.2)),
 )
 OUTAGE = (
-    refused("outage", "refused reads", _READ, 50, 0.5),
+    # Of one who is read, and does not edit: who edits reads, too.
+    Fault("outage", "refused reads", "answering", wrong(_READ, 1, status=500, sender=people.address(0)), length=0.5),
     Fault("outage", "refused otherwise than 503 + Retry-After", "without_retry_after", {}, _FROM_POSTGRES, 0.5),
     Fault(
         "outage",
@@ -124,7 +125,9 @@ POOL_PRESSURE = (
         wrong(_EDIT, 5, status=500, until=40),
         length=1,
     ),
-    refused("pool-pressure", "refused reads", _READ, 50, 1),
+    Fault(
+        "pool-pressure", "refused reads", "answering", wrong(_READ, 1, status=500, sender=people.address(0)), length=1
+    ),
     Fault(
         "pool-pressure",
         "p99 of cached reads beside baseline",
