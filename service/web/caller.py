@@ -159,9 +159,9 @@ async def admin(request: Request) -> Claims:
 def refuse_unless_recent(request: Request, caller: Claims) -> None:
     """Ask for a new sign-in when the caller's last one is too old for what can't be taken back (RFC 9470)."""
     clock: Clock = request.app.state.clock
-    most = int(request.app.state.settings.step_up_age.total_seconds())
+    most = request.app.state.settings.step_up_age.total_seconds()
     if clock.timestamp() - caller.signed_in_at > most:
-        challenge = f'Bearer error="insufficient_user_authentication", max_age="{most}"'
+        challenge = f'Bearer error="insufficient_user_authentication", max_age="{int(most)}"'
         raise SignInTooOld(headers={"WWW-Authenticate": challenge})
 
 
