@@ -20,6 +20,14 @@ class Moment:
     readings: list[Reading | None]
     connections: int | None = None
 
+    @property
+    def complete(self) -> list[Reading]:
+        """Give the readings of all replicas; unreadable where one could not be looked at."""
+        found = [reading for reading in self.readings if reading is not None]
+        if not found or len(found) < len(self.readings):
+            raise Unreadable("a replica could not be read")
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Threads:

@@ -13,6 +13,19 @@ _LEAST_LIFE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
+class Lives:
+    """How many seconds entries of the two tiers live."""
+
+    near: int
+    shared: int
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """Say it to Signet."""
+        return {"SIGNET_NEAR_TTL": f"{self.near}s", "SIGNET_CACHE_TTL": f"{self.shared}s"}
+
+
+@dataclass(frozen=True, slots=True)
 class Reads:
     """Reads as a scenario declares them; seconds and reads per second."""
 
@@ -21,8 +34,7 @@ class Reads:
     per_second: float
     seconds: float
     replicas: int
-    near_ttl: float
-    shared_ttl: float
+    lives: Lives
     writes_per_second: float
     flushed_at: tuple[float, ...]
 
@@ -45,7 +57,7 @@ class Expected:
         return self.shared / max(1, self.shared + self.postgres)
 
 
-def expect(evidence: Evidence, near_ttl: float, shared_ttl: float) -> Expected:
+def expect(evidence: Evidence, lives: Lives) -> Expected:
     """Play the reads a scenario declares through caches of these lives, with its edits and with Redis emptied."""
     scenario = evidence.scenario
     reads = Reads(
@@ -54,8 +66,7 @@ def expect(evidence: Evidence, near_ttl: float, shared_ttl: float) -> Expected:
         per_second=scenario.crowd("Readers").per_second,
         seconds=scenario.seconds,
         replicas=evidence.replicas,
-        near_ttl=near_ttl,
-        shared_ttl=shared_ttl,
+        lives=lives,
         writes_per_second=sum(crowd.per_second for crowd in scenario.crowds if crowd.kind == "Editors"),
         flushed_at=tuple(
             scenario.begin(each.phase) + each.after for each in scenario.interventions if each.what == "flush redis"
@@ -106,8 +117,8 @@ class Tiers:
             return "near"
         tier = "shared" if self._shared.get(key, 0.0) > at else "postgres"
         if tier == "postgres":
-            self._shared[key] = at + self._reads.shared_ttl * self._random.uniform(_LEAST_LIFE, 1)
-        near[key] = at + self._reads.near_ttl * self._random.uniform(_LEAST_LIFE, 1)
+            self._shared[key] = at + self._reads.lives.shared * self._random.uniform(_LEAST_LIFE, 1)
+        near[key] = at + self._reads.lives.near * self._random.uniform(_LEAST_LIFE, 1)
         return tier
 
     def _forget(self, key: int) -> None:

@@ -128,11 +128,11 @@ def turns_left_out(evidence: Evidence) -> float:
 
     A generator that is late itself is found by its own lateness, and its run is void.
     """
-    shares = [0.0]
+    shares, first = [0.0], _first_second(evidence)
     for crowd in evidence.scenario.crowds:
         turns = crowd.per_second * sum(evidence.seconds(phase) for phase in crowd.during if phase != WARM_UP)
         if turns and not crowd.may_fall_behind:
-            left_out = evidence.tally.count(_own(SKIPPED, _first_second(evidence), crowd.kind))
+            left_out = evidence.tally.count(_own(SKIPPED, first, crowd.kind))
             shares.append(left_out / (left_out + turns))
     return max(shares)
 

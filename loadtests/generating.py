@@ -18,15 +18,12 @@ from loadtests.crowds import KINDS, Walker
 from loadtests.dealing import DealtOut
 from loadtests.plans import PORT, Plan
 from loadtests.world import World
+from local.refusals import CannotStart
 from service.setting_kinds import parse_list
 
 _SPAWNED_PER_SECOND = 100.0
 _MORE_SECONDS = 1.5
 _WORKERS_MAY_TAKE = 120.0
-
-
-class Refused(Exception):  # noqa: N818 - an outcome
-    """The run can't begin, and why."""
 
 
 class Course(LoadTestShape):
@@ -87,7 +84,7 @@ class Generation:
         deadline = time.monotonic() + _WORKERS_MAY_TAKE
         while len(runner.clients.ready) < self._plan.workers:
             if time.monotonic() > deadline:
-                raise Refused(f"Only {len(runner.clients.ready)} of {self._plan.workers} workers have come.")
+                raise CannotStart(f"Only {len(runner.clients.ready)} of {self._plan.workers} workers have come.")
             gevent.sleep(0.1)
 
     def _on_worker_report(self, client_id: str, data: dict[str, Any]) -> None:  # noqa: ARG002 - Locust's names
@@ -169,7 +166,7 @@ def main() -> None:
     options = dict(word.split("=", 1) for word in words[2:])
     try:
         result = Generation(plan, options.get("master"), options.get("ui")).run()
-    except Refused as reason:
+    except CannotStart as reason:
         print(json.dumps({"refused": str(reason)}), flush=True)
         sys.exit(2)
     Path(words[1]).write_text(json.dumps(result), encoding="utf-8")

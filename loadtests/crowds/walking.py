@@ -16,7 +16,6 @@ from loadtests.world import NEVER, World
 
 # A turn that could begin only so late, for the answer to the one before, is left out and counted.
 _TOO_LATE_SECONDS = 2.0
-_A_MOMENT = 0.2
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 """Reads of people hardly anybody asks for, herds that want the same one at once, Redis emptied in the middle."""
 
 from loadtests.evidence import Evidence
-from loadtests.expecting import Expected, expect
+from loadtests.expecting import Expected, Lives, expect
 from loadtests.figures import counted, loads, most_loads, near_share, refused_share, shared_share
 from loadtests.gates import at_least, at_most
 from loadtests.scenario import Crowd, Dataset, Intervention, Phase, Scenario
 
 PEOPLE, ZIPF = 5_000, 0.9
-NEAR_TTL, SHARED_TTL = 30, 300
+LIVES = Lives(near=30, shared=300)
 READERS, READS_EVERY = 40, 0.4
 HERDS, HERDS_EVERY, HERD_SIZE = 8, 2.0, 10
 PHASES = (Phase("baseline", 14), Phase("flushed", 14))
@@ -17,7 +17,7 @@ MARGIN, LOADS_MARGIN = 0.04, 0.08
 
 def expected(evidence: Evidence) -> Expected:
     """Play the declared reads through caches of the declared lives, Redis emptied on the way."""
-    return expect(evidence, NEAR_TTL, SHARED_TTL)
+    return expect(evidence, LIVES)
 
 
 def herds(evidence: Evidence) -> float:
@@ -59,6 +59,6 @@ SCENARIO = Scenario(
         Crowd("Herds", HERDS, HERDS_EVERY, ("baseline", "flushed"), options={"size": HERD_SIZE}),
     ),
     gates=GATES,
-    settings={"SIGNET_NEAR_TTL": f"{NEAR_TTL}s", "SIGNET_CACHE_TTL": f"{SHARED_TTL}s"},
+    settings=LIVES.settings,
     interventions=(Intervention("flushed", "flush redis"),),
 )

@@ -17,15 +17,14 @@ PHASES = (Phase("warm-up", 4), Phase("leaving", 20))
 def poll_age(evidence: Evidence) -> float:
     """Give the longest time any replica had not polled for when it was looked at, in seconds."""
     begins_at = float(evidence.facts["begins_at"])
-    looks = [moment for moment in evidence.moments if 0 <= moment.second <= evidence.scenario.seconds]
     ages = [
         begins_at + moment.second - reading.sum("signet_changes_last_poll_timestamp_seconds")
-        for moment in looks
-        for reading in moment.readings
-        if reading is not None
+        for moment in evidence.moments
+        if 0 <= moment.second <= evidence.scenario.seconds
+        for reading in moment.complete
     ]
-    if not ages or len(ages) < sum(len(moment.readings) for moment in looks):
-        raise Unreadable("a replica could not be read")
+    if not ages:
+        raise Unreadable("no replica was looked at")
     return max(ages)
 
 

@@ -39,10 +39,9 @@ def _least(evidence: Evidence, metric: str, begin: float, end: float) -> list[fl
 
 
 def still_in_use(evidence: Evidence) -> float:
-    last = evidence.moments[-1].readings if evidence.moments else []
-    if not last or None in last:
-        raise Unreadable("a replica could not be read afterwards")
-    return sum(reading.sum(_IN_USE) for reading in last if reading is not None)
+    if not evidence.moments:
+        raise Unreadable("no replica was looked at")
+    return sum(reading.sum(_IN_USE) for reading in evidence.moments[-1].complete)
 
 
 SCENARIO = replace(

@@ -1,13 +1,13 @@
 """Reads over a hot set: what was asked for a moment ago is answered from memory, and hardly anything from Postgres."""
 
 from loadtests.evidence import Evidence
-from loadtests.expecting import Expected, expect
+from loadtests.expecting import Expected, Lives, expect
 from loadtests.figures import counted, loads, most_loads, near_share, p, ratio, refused_share, shared_share
 from loadtests.gates import at_least, at_most
 from loadtests.scenario import Crowd, Dataset, Phase, Scenario
 
 PEOPLE, ZIPF = 1_000, 1.1
-NEAR_TTL, SHARED_TTL = 30, 300
+LIVES = Lives(near=30, shared=300)
 READERS, READS_EVERY = 50, 0.25
 # One edit for a hundred reads.
 WRITE_SHARE, EDITORS = 0.01, 2
@@ -19,7 +19,7 @@ MARGIN = 0.03
 
 def expected(evidence: Evidence) -> Expected:
     """Play the declared reads through caches of the declared lives."""
-    return expect(evidence, NEAR_TTL, SHARED_TTL)
+    return expect(evidence, LIVES)
 
 
 GATES = (
@@ -43,5 +43,5 @@ SCENARIO = Scenario(
         Crowd("Editors", EDITORS, EDITS_EVERY, ("warm-up", "baseline", "load")),
     ),
     gates=GATES,
-    settings={"SIGNET_NEAR_TTL": f"{NEAR_TTL}s", "SIGNET_CACHE_TTL": f"{SHARED_TTL}s"},
+    settings=LIVES.settings,
 )

@@ -102,7 +102,6 @@ class Redis:
         self._seconds = settings.redis_timeout.total_seconds()
         # One deadline for all that a command waits for; the library's own for each step would cost a task each.
         self._pool = _new_pool(settings, None)
-        self._client = redis.Redis.from_pool(self._pool)
         self._listener = redis.Redis.from_pool(_new_pool(settings, self._seconds))
         # What it does waits for nothing; the library's asynchronous one would be six coroutines for each command.
         breakers = SyncCircuitBreakerFactory(_FAILURES_THAT_OPEN, _OPEN_SECONDS)
@@ -164,7 +163,7 @@ class Redis:
             await subscription.aclose()
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._pool.aclose()
         await self._listener.aclose()
 
     async def _run(self, script: Script, keys: list[str], *arguments: float) -> Any:  # noqa: ANN401 - as it answers

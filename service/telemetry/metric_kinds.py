@@ -64,18 +64,16 @@ class Timings(Histogram):
 class RequestTally:
     """Requests of one kind, counted plainly: locks were a tenth of what a warm read costs (measured)."""
 
-    counter: Counter
-    histogram: Timings
-    count: int = 0
+    requests: Tally
+    duration: Timings
 
     def observe(self, seconds: float) -> None:
-        self.count += 1
-        self.histogram.observe(seconds)
+        self.requests.count += 1
+        self.duration.observe(seconds)
 
     def fold(self) -> None:
-        counted, self.count = self.count, 0
-        self.counter.inc(counted)
-        self.histogram.fold()
+        self.requests.fold()
+        self.duration.fold()
 
 
 def begin(counter: Counter, *series: tuple[str, ...]) -> None:

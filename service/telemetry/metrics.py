@@ -14,7 +14,7 @@ from prometheus_client.metrics import disable_created_metrics
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
-from service.telemetry.metric_kinds import RequestTally, Timings, begin, least_of, most_of, sum_of
+from service.telemetry.metric_kinds import RequestTally, Tally, Timings, begin, least_of, most_of, sum_of
 from service.telemetry.sharing import GarbageMetrics, Shared
 from service.telemetry.store_metrics import StoreMetrics
 
@@ -50,7 +50,7 @@ class HttpMetrics:
 
     def tally(self, method: str, route: str, status: str) -> RequestTally:
         """Begin to count requests of one kind plainly, for the fast lane; they are seen like all others."""
-        made = RequestTally(self.requests.labels(method, route, status), self.duration.labels(method, route))
+        made = RequestTally(Tally(self.requests.labels(method, route, status)), self.duration.labels(method, route))
         self._tallies.append(made)
         return made
 

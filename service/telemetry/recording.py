@@ -70,8 +70,8 @@ class Recording:
         if gathered.tracer is None:
             tally.observe(seconds)
         else:
-            tally.counter.inc()
-            tally.histogram.observe(seconds, _exemplar(gathered))
+            tally.requests.count += 1
+            tally.duration.observe(seconds, _exemplar(gathered))
 
 
 def route_of(scope: Mapping[str, Any]) -> str:

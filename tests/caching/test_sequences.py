@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from service.storage.cache import Found
 from tests.caching.play import KEY, Replica, Truth, replica_of
 from tests.kit.environment import Addresses
+from tests.kit.parts import commands_of
 from tests.kit.waiting import eventually
 
 WRITER, OTHER = 0, 1
@@ -95,7 +96,7 @@ class Play:
         elif action == "put bytes back" and self.bytes_kept is not None:
             await redis.set(KEY, self.bytes_kept, 100_000)
         elif action == "flush":
-            await redis._client.delete(KEY)
+            await commands_of(redis).delete(KEY)
 
 
 @rules(max_examples=60, deadline=None)
@@ -106,7 +107,7 @@ def test_nobody_who_heard_of_a_write_is_served_what_was_before_it(
     async def play() -> None:
         # Without a near cache half of the replicas' reads go to Redis, where old bytes come back.
         async with replica_of(stores) as writer, replica_of(stores, entries=0) as other:
-            await writer.redis._client.delete(KEY)
+            await commands_of(writer.redis).delete(KEY)
             played = Play((writer, other))
             try:
                 for action, who in script:

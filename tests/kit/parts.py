@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import redis.asyncio as redis
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
@@ -23,6 +24,11 @@ def settings_of(stores: Addresses, **changed: object) -> Settings:
         "secret_keys": [SecretStr(SECRET)],
     }
     return Settings.model_validate({**given, **changed})
+
+
+def commands_of(client: Redis) -> redis.Redis:
+    """Give all of the library's commands, over the connections of the service's client."""
+    return redis.Redis.from_pool(client._pool)
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from service.limits.policies import Lockout, Policy
 from service.security.secrets import Secrets
 from service.storage import RedisAway
 from tests.kit.environment import SECRET, Addresses
-from tests.kit.parts import redis_of, settings_of
+from tests.kit.parts import commands_of, redis_of, settings_of
 from tests.kit.waiting import eventually
 
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -119,7 +119,7 @@ def test_redis_and_memory_let_the_same_requests_pass(stores: Addresses, limit: i
     async def play() -> list[tuple[bool, bool]]:
         counts, seen = LocalCounts(Watch()), []
         async with redis_of(settings_of(stores)) as redis:
-            await redis._client.delete("played")
+            await commands_of(redis).delete("played")
             for step in script:
                 if step == "take":
                     here = counts.take("played", policy)
@@ -165,7 +165,7 @@ async def test_what_redis_counts_it_forgets_once_it_is_refilled(stores: Addresse
     async with redis_of(settings_of(stores)) as redis:
         await redis.take(("kept", HOUR * 1000, 5))
         await redis.take(("kept", HOUR * 1000, 5))
-        left_ms = await redis._client.pttl("kept")
+        left_ms = await commands_of(redis).pttl("kept")
         await redis.welcome("nobody", [("kept", HOUR * 1000)])
         await redis.welcome("nobody", [("kept", HOUR * 1000)])
 
@@ -345,7 +345,7 @@ async def test_a_connection_that_can_not_be_had_is_an_absence_and_a_late_answer_
         await counting.take((policy, "an office"))
     async with counting_of(stores, slow, redis_timeout="100ms") as counting, redis_of(settings_of(stores)) as other:
         await counting.take((policy, "an office"))
-        await other._client.client_pause(400, all=True)
+        await commands_of(other).client_pause(400, all=True)
         late = await counting.take((policy, "an office"))
 
     assert gone.remembers(policy)

@@ -11,7 +11,7 @@ import redis.asyncio as redis
 from local.server import Server
 from service.storage import RedisAway
 from tests.kit.environment import Addresses
-from tests.kit.parts import redis_of, settings_of
+from tests.kit.parts import commands_of, redis_of, settings_of
 
 CROWD = 300
 
@@ -28,7 +28,7 @@ async def test_a_server_that_has_forgotten_a_script_is_given_it_again(stores: Ad
         counted = []
         for _ in range(2):
             counted.append(await client.take(("forgotten", 3_600_000.0, 2)))
-            await client._client.script_flush()
+            await commands_of(client).script_flush()
 
     assert counted == [(1, 0.0)] * 2
 

@@ -40,13 +40,10 @@ class Fault:
         return ["--length", str(self.length), *module, *self.options]
 
 
-def wrong(asked: str, every: int, **more: float | str) -> dict[str, str]:
-    """Let each `every`-th request of a kind be answered otherwise than it should be: with 500, if nothing is said."""
-    return {"FAULT": json.dumps({"asked": asked, "every": every, **(more or {"status": 500})})}
-
-
-def refused(scenario: str, gate: str, asked: str, every: int, length: float = 0.4) -> Fault:
-    return Fault(scenario, gate, "answering", wrong(asked, every), length=length)
+def refused(scenario: str, gate: str, asked: str, every: int, length: float = 0.4, **otherwise: float | str) -> Fault:
+    """Let each `every`-th request of a kind be refused with 500, or be answered as `otherwise` says."""
+    fault = {"asked": asked, "every": every, **(otherwise or {"status": 500})}
+    return Fault(scenario, gate, "answering", {"FAULT": json.dumps(fault)}, length=length)
 
 
 def in_vain(scenario: str, length: float = 0.4) -> Fault:
@@ -60,8 +57,8 @@ WARM_CACHE = (
     Fault("warm-cache", "shared share of the rest", settings={"SIGNET_CACHE_TTL": "0"}),
     Fault("warm-cache", "loads from Postgres", "loading_often"),
     in_vain("warm-cache"),
-    Fault("warm-cache", "p50 of reads beside baseline", "answering", wrong(_READ, 1, after=600, delay=0.002)),
-    Fault("warm-cache", "p99 of reads beside baseline", "answering", wrong(_READ, 30, after=600, delay=0.08)),
+    refused("warm-cache", "p50 of reads beside baseline", _READ, 1, after=600, delay=0.002),
+    refused("warm-cache", "p99 of reads beside baseline", _READ, 30, after=600, delay=0.08),
 )
 COLD_CACHE = (
     refused("cold-cache", "refused reads", _READ, 50),
@@ -72,7 +69,7 @@ COLD_CACHE = (
 )
 LOGIN_STORM = (
     refused("login-storm", "refused sign-ins", _SIGN_IN, 25, 0.6),
-    Fault("login-storm", "refused guesses", "answering", wrong(_SIGN_IN, 3, status=500, sender=_GUESSER), length=0.6),
+    refused("login-storm", "refused guesses", _SIGN_IN, 3, 0.6, status=500, sender=_GUESSER),
     Fault("login-storm", "hashes of one address", "without_turns", length=0.6),
     refused("login-storm", "refused reads", _READ, 50, 0.6),
     Fault("login-storm", "p99 of reads beside baseline", "hashing_on_the_loop", length=0.6),
@@ -89,25 +86,19 @@ MIXED = (
     refused("mixed", "refused: edit", _EDIT, 3),
     refused("mixed", "refused: log out", _LOG_OUT, 1),
     refused("mixed", "refused: register", _REGISTER, 2),
-    Fault("mixed", "refused: guess", "answering", wrong(_SIGN_IN, 5, status=500, sender=_GUESSER)),
+    refused("mixed", "refused: guess", _SIGN_IN, 5, status=500, sender=_GUESSER),
     Fault("mixed", "guesses let through", settings={"SIGNET_LIMITS": "off", "SIGNET_LIMITS_OFF_IS_INTENDED": "true"}),
     Fault("mixed", "sessions lost", "forgetful"),
     in_vain("mixed"),
-    Fault("mixed", "p50 of verify beside baseline", "answering", wrong(_VERIFY, 1, after=250, delay=0.004)),
-    Fault("mixed", "p95 of verify beside baseline", "answering", wrong(_VERIFY, 12, after=250, delay=0.011)),
-    Fault("mixed", "p99 of verify beside baseline", "answering", wrong(_VERIFY, 40, after=250, delay=0.2)),
+    refused("mixed", "p50 of verify beside baseline", _VERIFY, 1, after=250, delay=0.004),
+    refused("mixed", "p95 of verify beside baseline", _VERIFY, 12, after=250, delay=0.011),
+    refused("mixed", "p99 of verify beside baseline", _VERIFY, 40, after=250, delay=0.2),
 )
 OUTAGE = (
     # Of one who is read, and does not edit: who edits reads, too.
-    Fault("outage", "refused reads", "answering", wrong(_READ, 1, status=500, sender=people.address(0)), length=0.5),
+    refused("outage", "refused reads", _READ, 1, 0.5, status=500, sender=people.address(0)),
     Fault("outage", "refused otherwise than 503 + Retry-After", "without_retry_after", {}, _FROM_POSTGRES, 0.5),
-    Fault(
-        "outage",
-        "refused without need",
-        "answering",
-        wrong(_LIST, 10, after=40, until=120, status=503),
-        length=0.5,
-    ),
+    refused("outage", "refused without need", _LIST, 10, 0.5, after=40, until=120, status=503),
     Fault("outage", "p99 until a refusal", "late_refusals", {"FAULT": "1.2"}, _FROM_POSTGRES, 0.5),
     Fault("outage", "refused after three seconds", "slow_to_return", {}, _FROM_POSTGRES, 0.5),
 )
@@ -118,37 +109,23 @@ POOL_PRESSURE = (
     Fault("pool-pressure", "waits for a connection over 0.5 s", "passed_over", length=1),
     Fault("pool-pressure", "p99 until a refusal", "late_refusals", {"FAULT": "0.5"}, length=1),
     Fault("pool-pressure", "uncached answers a second", settings={"SIGNET_DATABASE_POOL": "1"}, length=1),
-    Fault(
-        "pool-pressure",
-        "refused otherwise than 503 + Retry-After",
-        "answering",
-        wrong(_EDIT, 5, status=500, until=40),
-        length=1,
-    ),
-    Fault(
-        "pool-pressure", "refused reads", "answering", wrong(_READ, 1, status=500, sender=people.address(0)), length=1
-    ),
-    Fault(
-        "pool-pressure",
-        "p99 of cached reads beside baseline",
-        "answering",
-        wrong(_READ, 20, after=1500, delay=0.1),
-        length=1,
-    ),
+    refused("pool-pressure", "refused otherwise than 503 + Retry-After", _EDIT, 5, 1, status=500, until=40),
+    refused("pool-pressure", "refused reads", _READ, 1, 1, status=500, sender=people.address(0)),
+    refused("pool-pressure", "p99 of cached reads beside baseline", _READ, 20, 1, after=1500, delay=0.1),
     Fault("pool-pressure", "served beside those served most", "refusing_writers", length=1),
     Fault("pool-pressure", "refused after two seconds", "exhausted", {"FAULT": "9"}, length=1),
 )
 REFRESH_WAVE = (
     refused("refresh-wave", "refused refreshes", _REFRESH, 20, 0.8),
-    Fault("refresh-wave", "devices with a new pair", "answering", wrong(_REFRESH, 1, delay=0.5), length=0.8),
+    refused("refresh-wave", "devices with a new pair", _REFRESH, 1, 0.8, delay=0.5),
     Fault("refresh-wave", "sessions lost", "forgetful", length=0.8),
     Fault("refresh-wave", "statements of a refresh", "asking_more", length=0.8),
     refused("refresh-wave", "refused reads", _READ, 50, 0.8),
-    Fault("refresh-wave", "p95 of reads beside that of the wave", "answering", wrong(_READ, 8, delay=0.15), length=0.8),
+    refused("refresh-wave", "p95 of reads beside that of the wave", _READ, 8, 0.8, delay=0.15),
     in_vain("refresh-wave", 0.8),
 )
 REVOCATION = (
-    Fault("revocation", "revocations measured", "answering", wrong(_VERIFY, 1, after=30, status=401)),
+    refused("revocation", "revocations measured", _VERIFY, 1, after=30, status=401),
     Fault("revocation", "p99 of the lag", "deaf"),
     Fault("revocation", "longest lag", "slow_to_understand", length=1),
     Fault("revocation", "age of the last poll", "without_polling"),
@@ -157,7 +134,7 @@ REVOCATION = (
     refused("revocation", "refused reads", _READ, 50),
     Fault("revocation", "announcements lost", "losing_answers"),
     # Nobody judges how long these reads take: only that turns are left out for it.
-    Fault(_STALLED[0], _STALLED[1], "answering", wrong(_READ, 10, delay=4)),
+    refused(_STALLED[0], _STALLED[1], _READ, 10, delay=4),
 )
 SOAK = (
     Fault("soak", "growth of process_resident_memory_bytes", "leaking", {"FAULT": "memory"}, length=0.1),
