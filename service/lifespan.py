@@ -63,6 +63,7 @@ async def load(parts: Parts) -> None:
 async def close(parts: Parts) -> None:
     """Close pools and clients, whatever state they are in."""
     parts.security.hashing_pool.close()
+    await parts.charging.counting.refunds.send()
     await parts.stores.redis.close()
     await parts.stores.database.close()
 

@@ -17,6 +17,7 @@ from service.limits.charging import Charging
 from service.limits.counting import Counting
 from service.limits.local_counts import LocalCounts
 from service.limits.policies import Lockout, Policies, Policy
+from service.limits.refunds import Refunds
 from service.security.access_tokens import AccessTokens, TokenRules
 from service.security.hashing_pool import HashingPool
 from service.security.key_ring import KeyRing
@@ -149,7 +150,8 @@ def _charging(settings: Settings, metrics: Metrics, stores: Stores, security: Se
         Policy("refresh", *settings.limit_refresh),
         Policy("caller", *settings.limit_caller),
     )
-    counting = Counting(stores.redis, LocalCounts(), security.secrets, settings.limit_shares, Lockout())
+    refunds = Refunds(stores.redis)
+    counting = Counting(stores.redis, refunds, LocalCounts(), security.secrets, settings.limit_shares, Lockout())
     return Charging(settings.limits == "on", policies, counting, metrics.limits)
 
 

@@ -1,16 +1,18 @@
 """Charging requests to their policies; what is over the limit is refused before it costs anything."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from uuid import UUID
 
-from service.limits.counting import Charge, Counting
+from service.limits.counting import Counting, Taken
 from service.limits.policies import Policies, Policy
 from service.limits.problems import account_delayed, rate_limited
 from service.telemetry.metrics import LimitMetrics
 
 _SUBSCRIBER_BITS = 64
+_NOTHING = Taken([], 0.0, is_shared=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +24,15 @@ class Charging:
     counting: Counting
     metrics: LimitMetrics
 
-    async def charge_sign_in(self, address: str, email_key: str) -> list[Charge]:
+    async def charge_sign_in(self, address: str, email_key: str) -> Taken:
         """Count an attempt to sign in from an address, on an account, known or not: one journey for both."""
         return await self._charge(self._from(address), (self.policies.sign_in_account, email_key), failed=email_key)
 
-    async def charge_address(self, address: str) -> list[Charge]:
+    async def charge_address(self, address: str) -> Taken:
         """Count an attempt to sign in from an address, where it is not known yet as what it counts on the account."""
         return await self._charge(self._from(address))
 
-    async def charge_account(self, email_key: str, device: UUID | None) -> list[Charge]:
+    async def charge_account(self, email_key: str, device: UUID | None) -> Taken:
         """Count an attempt on an account. A known device is counted apart and not delayed by others."""
         if device is not None:
             # NUL is in no address that anybody can send: nobody else is counted where a device is.
@@ -47,9 +49,15 @@ class Charging:
         """Count whatever has no policy of its own, by user or else by address."""
         await self._charge((self.policies.caller, caller))
 
-    async def welcome(self, email_key: str, charges: list[Charge]) -> bool:
+    async def welcome(self, email_key: str, device: UUID | None, taken: Sequence[Taken]) -> bool:
         """Give back what a right password was charged, and forget the wrong ones; tells whether those were too many."""
-        return self.is_on and await self.counting.welcome(email_key, charges)
+        if not self.is_on:
+            return False
+        if device is not None:
+            return await self.counting.welcome_device(email_key, taken)
+        # Nothing delayed the account, or it would have been refused.
+        self.counting.welcome(email_key, taken)
+        return False
 
     def passed(self) -> None:
         """Count a sign-in that a lockout did not keep out."""
@@ -63,9 +71,9 @@ class Charging:
     def _from(self, address: str) -> tuple[Policy, str]:
         return self.policies.sign_in_address, subscriber(address)
 
-    async def _charge(self, *asked: tuple[Policy, str], failed: str | None = None) -> list[Charge]:
+    async def _charge(self, *asked: tuple[Policy, str], failed: str | None = None) -> Taken:
         if not self.is_on:
-            return []
+            return _NOTHING
         taken = await self.counting.take(*asked, failed=failed)
         counted = len(taken.charges)
         charged = self.metrics.charged_in_redis if taken.is_shared else self.metrics.charged_here
@@ -77,7 +85,7 @@ class Charging:
             policy, _ = asked[counted]
             self.metrics.refused.labels(policy.name).inc()
             raise rate_limited(policy, taken.late_ms)
-        return taken.charges
+        return taken
 
 
 @lru_cache(maxsize=4096)

@@ -1,32 +1,32 @@
 """Counting: in Redis, so that all replicas count together, else by this process' share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from service.limits.local_counts import LocalCounts
 from service.limits.policies import Lockout, Policy
+from service.limits.refunds import Refunds
 from service.security.secrets import Secrets
-from service.storage import Redis, RedisAway, RedisGone
+from service.storage import Redis, RedisAway, RedisGone, Refund
 
 _LOCKOUT = "lockout"
 _LONGEST_RUN = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """What was counted and where, so that it can be given back there and nowhere else."""
+class Charge(NamedTuple):
+    """What was counted; `is_local` tells that this process counted it, too or alone."""
 
     key: str
     policy: Policy
-    is_shared: bool
     is_local: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """What was counted, and after how many milliseconds the request behind that may pass: 0 if there is none.
 
-    Less than 0 are the milliseconds that wrong passwords delay it. `is_shared` tells whether Redis said so.
+    Less than 0 are the milliseconds that wrong passwords delay it. `is_shared` tells whether Redis counted and said so.
     """
 
     charges: list[Charge]
@@ -39,6 +39,7 @@ class Counting:
     """Counts under keys that are MACs: nobody reads addresses out of Redis."""
 
     redis: Redis
+    refunds: Refunds
     local: LocalCounts
     secrets: Secrets
     shares: int
@@ -58,31 +59,43 @@ class Counting:
                 return Taken(charges[:number], late_ms, is_shared=False)
         requests = [(charge.key, charge.policy.emission_ms, charge.policy.limit) for charge in charges]
         try:
-            counted, late_ms = await self.redis.take(*requests, failures=failures)
+            counted, late_ms = await self.redis.take(*requests, failures=failures, refunds=self.refunds.collect())
         except RedisAway as error:
             if isinstance(error, RedisGone):
                 self.local.note_away()
             return self._take_without_redis(charges, failures)
         for charge in charges[counted:]:
             self._give_back_here(charge)
-        shared = [Charge(each.key, each.policy, is_shared=True, is_local=each.is_local) for each in charges[:counted]]
-        return Taken(shared, late_ms, is_shared=True)
+        return Taken(charges[:counted], late_ms, is_shared=True)
 
-    async def welcome(self, email_key: str, charges: list[Charge]) -> bool:
-        """Give back what a good sign-in was charged, and forget the wrong passwords of the account.
+    def welcome(self, email_key: str, taken: Sequence[Taken]) -> None:
+        """Give back what a good sign-in was charged, and forget the wrong passwords of the account, in Redis soon."""
+        _, refunds = self._welcome_here(email_key, taken)
+        self.refunds.add(refunds)
 
-        Tells whether they delayed it: whoever signs in then has passed a lockout.
+    async def welcome_device(self, email_key: str, taken: Sequence[Taken]) -> bool:
+        """Welcome a known device: its account may wait for it, so in Redis at once.
+
+        Tells whether wrong passwords delayed the account: the device has passed a lockout then.
         """
+        was_delayed, refunds = self._welcome_here(email_key, taken)
+        try:
+            return await self.redis.welcome(*refunds) > 0
+        except RedisAway:
+            return was_delayed
+
+    def _welcome_here(self, email_key: str, taken: Sequence[Taken]) -> tuple[bool, list[Refund]]:
+        """Welcome in this process; gives whether it delayed the account, and what is left for Redis."""
         failures = self._key(_LOCKOUT, email_key)
         was_delayed = self.local.delay(failures) > 0
         self.local.clear(failures)
-        for charge in charges:
-            self._give_back_here(charge)
-        try:
-            shared = [(charge.key, charge.policy.emission_ms) for charge in charges if charge.is_shared]
-            return await self.redis.welcome(failures, shared) > 0
-        except RedisAway:
-            return was_delayed
+        refunds = [(failures, 0.0)]
+        for each in taken:
+            for charge in each.charges:
+                self._give_back_here(charge)
+                if each.is_shared:
+                    refunds.append((charge.key, charge.policy.emission_ms))
+        return was_delayed, refunds
 
     async def fail(self, email_key: str) -> None:
         """Count a wrong password, also in this process: it is what remembers when Redis goes."""
@@ -103,12 +116,12 @@ class Counting:
                 return Taken(charges[:number], -delay * 1000, is_shared=False)
             if not charge.is_local and (late_ms := self._take_here(charge)) > 0:
                 return Taken(charges[:number], late_ms, is_shared=False)
-        here = [Charge(each.key, each.policy, is_shared=False, is_local=True) for each in charges]
+        here = [Charge(each.key, each.policy, is_local=True) for each in charges]
         return Taken(here, 0.0, is_shared=False)
 
     def _charge(self, policy: Policy, who: str) -> Charge:
         """Prepare a charge; it is one here from the start if Redis may have forgotten others."""
-        return Charge(self._key(policy.name, who), policy, is_shared=False, is_local=self.local.remembers(policy))
+        return Charge(self._key(policy.name, who), policy, self.local.remembers(policy))
 
     def _take_here(self, charge: Charge) -> float:
         return self.local.take(charge.key, charge.policy.share(self.shares))

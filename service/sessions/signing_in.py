@@ -12,7 +12,7 @@ from service.changes.announcing import Announce
 from service.changes.messages import session_over
 from service.errors import Overloaded
 from service.limits.charging import Charging
-from service.limits.counting import Charge
+from service.limits.counting import Taken
 from service.limits.problems import AccountDelayed, RateLimited
 from service.security.passwords import Passwords
 from service.security.refresh_tokens import find_genuine
@@ -76,13 +76,13 @@ class SigningIn:
 
     async def _sign_in(self, asked: NewSession, address: str) -> TokenPair:
         key = _lookup_key(asked.email)
-        seen, device, charges = await self._charge(key, asked.known_device, address)
+        seen, device, taken = await self._charge(key, asked.known_device, address)
         stored = seen.password_hash if seen else None
         is_right = await self.passwords.is_right(stored, asked.password, key, address)
         if seen is None or not is_right:
             await self.charging.fail(key, device)
             raise CredentialsWrong
-        was_locked_out = await self.charging.welcome(key, charges)
+        was_locked_out = await self.charging.welcome(key, device, taken)
         if seen.status != "active":
             raise UserSuspended
         signing = await self._open(seen, asked.device, address)
@@ -93,16 +93,16 @@ class SigningIn:
 
     async def _charge(
         self, key: str, known_device: str | None, address: str
-    ) -> tuple[Credentials | None, UUID | None, list[Charge]]:
+    ) -> tuple[Credentials | None, UUID | None, list[Taken]]:
         """Count the attempt and read what the account has; gives also the known device that it comes from."""
         presented = find_genuine(self.pairs.secrets, known_device) if known_device else None
         if presented is None:
-            charges = await self.charging.charge_sign_in(address, key)
-            return await self.database.read(users.find_credentials, key), None, charges
-        charges = await self.charging.charge_address(address)
+            taken = await self.charging.charge_sign_in(address, key)
+            return await self.database.read(users.find_credentials, key), None, [taken]
+        taken = await self.charging.charge_address(address)
         seen = await self.database.read(users.find_credentials, key)
         device = await self._find_known_device(presented.session_id, seen)
-        return seen, device, charges + await self.charging.charge_account(key, device)
+        return seen, device, [taken, await self.charging.charge_account(key, device)]
 
     async def _find_known_device(self, session_id: UUID, seen: Credentials | None) -> UUID | None:
         """Tell whether a refresh token belonged to this account, however long ago; its MAC proves it is one of ours."""

@@ -4,6 +4,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection as Connection
 
 from service.storage.database import Database
 from service.storage.failing import DatabaseAway, DatabaseBusy
-from service.storage.redis import Redis, RedisAway, RedisGone
+from service.storage.redis import Redis, RedisAway, RedisGone, Refund
 
-__all__ = ["Connection", "Database", "DatabaseAway", "DatabaseBusy", "Redis", "RedisAway", "RedisGone"]
+__all__ = ["Connection", "Database", "DatabaseAway", "DatabaseBusy", "Redis", "RedisAway", "RedisGone", "Refund"]

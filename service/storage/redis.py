@@ -28,6 +28,8 @@ from service.telemetry.traces import span
 
 # What is counted under a key: its emission interval in milliseconds, and how many may come at once.
 Request = tuple[str, float, int]
+# What is given back under a key: its emission interval in milliseconds, or 0 to forget the key.
+Refund = tuple[str, float]
 _FAILURES_THAT_OPEN = 5
 _OPEN_SECONDS = 1.0
 _CONNECTIONS = 32
@@ -120,24 +122,25 @@ class Redis:
     async def set(self, key: str, value: bytes, ttl_ms: int) -> None:
         await self._ask("SET", key, value, "PX", ttl_ms)
 
-    async def take(self, *asked: Request, failures: str | None = None) -> tuple[int, float]:
-        """Count requests by GCRA, one after the other, until one has to wait.
+    async def take(
+        self, *asked: Request, failures: str | None = None, refunds: Sequence[Refund] = ()
+    ) -> tuple[int, float]:
+        """Give back `refunds`, then count requests by GCRA, one after the other, until one has to wait.
 
         Gives how many were counted, and 0 when it was all of them, else after how many milliseconds the next one may
         pass. Below 0, the failures under that key still delay the last one for so many.
         """
-        keys = [key for key, _, _ in asked]
-        rules = [rule for _, emission_ms, burst in asked for rule in (emission_ms, burst)]
-        counted, late_ms = await self._run(scripts.TAKE, [*keys, failures] if failures else keys, *rules)
+        keys = [key for key, _ in refunds] + [key for key, _, _ in asked]
+        rules = [ms for _, ms in refunds] + [rule for _, emission_ms, burst in asked for rule in (emission_ms, burst)]
+        if failures is not None:
+            keys.append(failures)
+        counted, late_ms = await self._run(scripts.TAKE, keys, len(refunds), *rules)
         return counted, float(late_ms)
 
-    async def welcome(self, failures: str, charged: Sequence[tuple[str, float]]) -> float:
-        """Forget failures, and give back requests: each a key and its emission interval in milliseconds.
-
-        Gives for how many milliseconds the failures would still have delayed others.
-        """
-        keys = [failures, *(key for key, _ in charged)]
-        return float(await self._run(scripts.WELCOME, keys, *(ms for _, ms in charged)))
+    async def welcome(self, failures: Refund, *refunds: Refund) -> float:
+        """Forget failures and give back the rest; gives for how many milliseconds they still delayed others."""
+        keys, rules = zip(failures, *refunds, strict=True)
+        return float(await self._run(scripts.WELCOME, keys, *rules))
 
     async def fail(self, key: str, delays_ms: Sequence[int], kept_ms: int) -> None:
         """Count a failure; the n-th one delays by the n-th of `delays_ms`, later ones by the last."""
@@ -166,7 +169,7 @@ class Redis:
         await self._pool.aclose()
         await self._listener.aclose()
 
-    async def _run(self, script: Script, keys: list[str], *arguments: float) -> Any:  # noqa: ANN401 - as it answers
+    async def _run(self, script: Script, keys: Sequence[str], *arguments: float) -> Any:  # noqa: ANN401 - as it answers
         words: list[str | float] = [len(keys), *keys, *arguments]
         answer = await self._ask("EVALSHA", script.sha, *words)
         return await self._ask("EVAL", script.text, *words) if answer is _UNKNOWN else answer

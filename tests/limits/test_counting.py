@@ -14,6 +14,7 @@ from redis.crc import key_slot
 from service.limits.counting import Counting, Taken
 from service.limits.local_counts import LocalCounts
 from service.limits.policies import Lockout, Policy
+from service.limits.refunds import Refunds
 from service.security.secrets import Secrets
 from service.storage import RedisAway
 from tests.kit.environment import SECRET, Addresses
@@ -22,6 +23,7 @@ from tests.kit.waiting import eventually
 
 NOWHERE = "redis://127.0.0.1:1/0"
 HOUR = 3600.0
+NOBODY = ("nobody", 0.0)
 
 
 @dataclass
@@ -127,7 +129,7 @@ def test_redis_and_memory_let_the_same_requests_pass(stores: Addresses, limit: i
                     seen.append((here == 0, there == 0))
                 else:
                     counts.give_back("played", policy)
-                    await redis.welcome("nobody", [("played", policy.emission_ms)])
+                    await redis.welcome(NOBODY, ("played", policy.emission_ms))
         return seen
 
     for here, there in asyncio.run(play()):
@@ -166,8 +168,8 @@ async def test_what_redis_counts_it_forgets_once_it_is_refilled(stores: Addresse
         await redis.take(("kept", HOUR * 1000, 5))
         await redis.take(("kept", HOUR * 1000, 5))
         left_ms = await commands_of(redis).pttl("kept")
-        await redis.welcome("nobody", [("kept", HOUR * 1000)])
-        await redis.welcome("nobody", [("kept", HOUR * 1000)])
+        await redis.welcome(NOBODY, ("kept", HOUR * 1000))
+        await redis.welcome(NOBODY, ("kept", HOUR * 1000))
 
         assert HOUR * 1000 < left_ms <= 2 * HOUR * 1000
         assert await redis.get("kept") is None
@@ -180,13 +182,83 @@ async def test_a_charge_is_given_back_where_it_was_counted(stores: Addresses) ->
         office = (policy, "an office")
         shared = [await counting.take(office) for _ in range(4)]
         assert [(await alone.take(office)).late_ms for _ in range(2)] == [0.0, 0.0]
-        await counting.welcome("ada@example.com", [charge for taken in shared for charge in taken.charges])
+        counting.welcome("ada@example.com", shared)
 
         # Two were charged in memory, where Redis was away; what Redis had counted takes nothing off them.
         assert [(await alone.take(office)).late_ms > 0 for _ in range(3)] == [False, False, True]
         # As if that absence were long ago: Redis alone counts again.
         local.away_at = float("-inf")
         assert [(await counting.take(office)).late_ms > 0 for _ in range(5)] == [*[False] * 4, True]
+
+
+async def test_what_is_given_back_travels_with_the_next_charge_and_before_it(stores: Addresses) -> None:
+    policy, who = Policy("travels", 1, HOUR), "ada@travels"
+    async with counting_of(stores, LocalCounts()) as counting:
+        await counting.fail(who)
+        first = await counting.take((policy, who), failed=who)
+        counting.welcome(who, [first])
+        before = commands(counting)
+        again = await counting.take((policy, who), failed=who)
+        asked = commands(counting) - before
+        third = await counting.take((policy, who), failed=who)
+        failures = await commands_of(counting.redis).exists(counting._key("lockout", who))
+
+    assert [taken.late_ms > 0 for taken in (first, again, third)] == [False, False, True]
+    assert asked == 1
+    assert not failures
+
+
+async def test_what_is_given_back_reaches_redis_soon_without_another_charge(stores: Addresses) -> None:
+    policy, who = Policy("soon", 1, HOUR), "ada@soon"
+    async with counting_of(stores, LocalCounts()) as counting, counting_of(stores, LocalCounts()) as other:
+        counting.welcome(who, [await counting.take((policy, who))])
+
+        async def passes_elsewhere() -> bool:
+            return (await other.take((policy, who))).late_ms == 0
+
+        assert await eventually(passes_elsewhere, within=2.0) < 1
+        before = commands(counting)
+        await counting.refunds.send()
+        assert commands(counting) == before
+
+
+async def test_a_refused_charge_takes_along_what_is_given_back(stores: Addresses) -> None:
+    policy, other_policy, who = Policy("along", 1, HOUR), Policy("along, too", 1, HOUR), "ada@along"
+    async with counting_of(stores, LocalCounts()) as counting:
+        mine = await counting.take((policy, who))
+        await counting.take((other_policy, who))
+        counting.welcome(who, [mine])
+        refused = await counting.take((other_policy, who))
+        again = await counting.take((policy, who))
+
+    assert (refused.late_ms > 0, again.late_ms) == (True, 0)
+
+
+async def test_a_known_device_is_welcome_at_once_and_tells_of_a_lockout(stores: Addresses) -> None:
+    policy, who = Policy("device", 1, HOUR), "ada@device"
+    async with counting_of(stores, LocalCounts()) as counting, counting_of(stores, LocalCounts()) as other:
+        for _ in range(6):
+            await counting.fail(who)
+        locked = await other.take((policy, "anybody"), failed=who)
+        passed = [await counting.welcome_device(who, [await counting.take((policy, "a device"))]) for _ in range(2)]
+        again = await other.take((policy, "anybody"), failed=who)
+
+    assert (locked.late_ms < 0, again.late_ms) == (True, 0)
+    assert passed == [True, False]
+
+
+async def test_what_can_not_be_given_back_is_not_kept(stores: Addresses) -> None:
+    async with counting_of(stores, LocalCounts(), NOWHERE) as alone:
+        alone.welcome("ada@example.com", [])
+        await alone.refunds.send()
+
+        assert alone.refunds.collect() == []
+
+
+def commands(counting: Counting) -> float:
+    """Count what Redis has been asked."""
+    families = counting.redis._metrics.commands.collect()
+    return sum(sample.value for family in families for sample in family.samples)
 
 
 @dataclass
@@ -226,7 +298,7 @@ async def test_an_account_that_waits_for_wrong_passwords_is_not_counted_but_the_
         for _ in range(6):
             await counting.fail(who)
         delayed = [await sign_ins.attempt(who, who) for _ in range(4)]
-        await counting.welcome(who, [])
+        counting.welcome(who, [])
         others = [await sign_ins.attempt(f"{who}, elsewhere", who) for _ in range(3)]
 
     assert [len(taken.charges) for taken in delayed] == [1, 1, 1, 0]
@@ -241,11 +313,11 @@ async def test_after_redis_was_away_two_counted_at_once_are_counted_here_too_and
         sign_ins = SignIns(counting)
         taken = [await sign_ins.attempt("back", "ada@back") for _ in range(3)]
         for each in taken[:2]:
-            await counting.welcome("ada@back", each.charges)
+            counting.welcome("ada@back", [each])
         again = [await sign_ins.attempt("back", "ada@back") for _ in range(3)]
 
     assert [len(each.charges) for each in taken] == [2, 2, 1]
-    assert all(charge.is_shared and charge.is_local for each in taken[:2] for charge in each.charges)
+    assert all(each.is_shared and charge.is_local for each in taken[:2] for charge in each.charges)
     # From the address one was not given back: it was not welcome.
     assert [len(each.charges) for each in again] == [2, 2, 0]
 
@@ -305,7 +377,7 @@ async def test_wrong_passwords_in_redis_delay_longer_each_time(stores: Addresses
         for _ in range(8):
             await counting.fail("ada@example.com")
             delays.append(await delay_of(counting))
-        await counting.welcome("ada@example.com", [])
+        counting.welcome("ada@example.com", [])
 
         assert await delay_of(counting) == 0
     # What passes between counting and asking is the test's own time.
@@ -320,7 +392,7 @@ async def test_delays_outlive_redis(stores: Addresses) -> None:
             await counting.fail("ada@example.com")
 
         assert await delay_of(alone) > 0
-        await alone.welcome("ada@example.com", [])
+        alone.welcome("ada@example.com", [])
         assert await delay_of(alone) == 0
 
 
@@ -332,7 +404,7 @@ async def test_an_account_that_waits_is_not_counted_in_memory_either(stores: Add
         for _ in range(5):
             await alone.fail(who)
         delayed = [(await alone.take((policy, who), failed=who)).late_ms for _ in range(4)]
-        await alone.welcome(who, [])
+        alone.welcome(who, [])
         counted = [(await alone.take((policy, who), failed=who)).late_ms for _ in range(3)]
 
     assert all(milliseconds < 0 for milliseconds in delayed)
@@ -386,4 +458,4 @@ async def counting_of(
     """Count on the test's Redis, or where there is none."""
     settings = settings_of(stores, redis_url=redis_url or stores.redis_url, **changed)
     async with redis_of(settings) as redis:
-        yield Counting(redis, local, Secrets([SECRET]), 1, Lockout())
+        yield Counting(redis, Refunds(redis), local, Secrets([SECRET]), 1, Lockout())
