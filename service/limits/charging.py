@@ -77,7 +77,7 @@ class Charging:
         taken = await self.counting.take(*asked, failed=failed)
         counted = len(taken.charges)
         charged = self.metrics.charged_in_redis if taken.is_shared else self.metrics.charged_here
-        charged.inc(counted + (taken.late_ms != 0))
+        charged.count += counted + (taken.late_ms != 0)
         if taken.late_ms < 0:
             self.metrics.refused.labels("lockout").inc()
             raise account_delayed(self.counting.lockout, -taken.late_ms / 1000)

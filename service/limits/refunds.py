@@ -5,7 +5,7 @@ from contextvars import Context
 
 from service.storage import Redis, RedisAway, Refund
 
-_SOON_SECONDS = 0.05
+_SOON_SECONDS = 0.2
 
 
 class Refunds:

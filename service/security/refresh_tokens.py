@@ -54,4 +54,4 @@ def _assemble(keys: DerivedKeys, session_id: UUID, generation: int) -> str:
     body = f"v1.{keys.secret_id}.{session_id.hex}.{generation}"
     mac = keys.refresh.copy()
     mac.update(body.encode())
-    return f"{body}.{urlsafe_b64encode(mac.digest()).rstrip(b'=').decode()}"
+    return f"{body}.{urlsafe_b64encode(mac.finalize()).rstrip(b'=').decode()}"

@@ -185,7 +185,7 @@ class Redis:
         except _FAILURES as error:
             self._metrics.commands.labels("failed").inc()
             raise (RedisGone if _is_broken(error) else RedisAway) from error
-        self._metrics.answered.inc()
+        self._metrics.answered.count += 1
         return answer
 
     async def _in_place(self, *words: str | bytes | float) -> Any:  # noqa: ANN401 - as it answers

@@ -95,7 +95,8 @@ class LimitMetrics:
             ("by",),
             registry=registry,
         )
-        self.charged_in_redis, self.charged_here = self.charged.labels("redis"), self.charged.labels("share")
+        self.charged_in_redis = Tally(self.charged.labels("redis"))
+        self.charged_here = Tally(self.charged.labels("share"))
         self.lockout_passes = Counter(
             "signet_lockout_passes", "Sign-ins from a known device that a lockout did not keep out.", registry=registry
         )
@@ -122,7 +123,7 @@ class DomainMetrics:
             "signet_sign_ins", "Sign-ins by outcome and reason.", ("outcome", "reason"), registry=registry
         )
         begin(self.sign_ins, *SIGN_INS)
-        self.signed_in = self.sign_ins.labels("signed_in", "none")
+        self.signed_in = Tally(self.sign_ins.labels("signed_in", "none"))
         self.refreshes = Counter("signet_refreshes", "Refreshes by outcome.", ("outcome",), registry=registry)
         begin(self.refreshes, *((outcome,) for outcome in REFRESHES))
         self.secret_unknown = Counter(
@@ -231,10 +232,10 @@ class Metrics:
         for read in self.readings:
             read()
         self.http.fold()
-        self.stores.cache.near_hits.fold()
-        self.stores.cache.near_evictions.fold()
-        for timings in (*self.stores.timings, self.hashing.duration, self.hashing.wait):
-            timings.fold()
+        timings = (*self.stores.timings, self.hashing.duration, self.hashing.wait)
+        tallies = (*self.stores.tallies, self.limits.charged_in_redis, self.limits.charged_here, self.domain.signed_in)
+        for counted in (*timings, *tallies):
+            counted.fold()
 
     @property
     def are_shared(self) -> bool:

@@ -46,7 +46,7 @@ class RedisMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.commands = Counter("signet_redis_commands", "Redis commands by outcome.", ("outcome",), registry=registry)
         begin(self.commands, ("failed",), ("not_asked",))
-        self.answered = self.commands.labels("answered")
+        self.answered = Tally(self.commands.labels("answered"))
         self.duration = Timings(
             "signet_redis_command_duration_seconds",
             "Time of one Redis command that was asked, its wait for a connection included.",
@@ -103,3 +103,4 @@ class StoreMetrics:
         self.redis = RedisMetrics(registry)
         self.cache = CacheMetrics(registry)
         self.timings = self.database.statement_duration, self.database.pool_wait, self.redis.duration
+        self.tallies = self.redis.answered, self.cache.near_hits, self.cache.near_evictions
