@@ -68,7 +68,7 @@ COLD_CACHE = (
     in_vain("cold-cache"),
 )
 LOGIN_STORM = (
-    refused("login-storm", "refused sign-ins", _SIGN_IN, 25, 0.6),
+    refused("login-storm", "refused sign-ins", _SIGN_IN, 25, 0.6, status=500, spared=_GUESSER),
     refused("login-storm", "refused guesses", _SIGN_IN, 3, 0.6, status=500, sender=_GUESSER),
     Fault("login-storm", "hashes of one address", "without_turns", length=0.6),
     refused("login-storm", "refused reads", _READ, 50, 0.6),
@@ -80,7 +80,7 @@ LOGIN_STORM = (
 MIXED = (
     refused("mixed", "refused: read", _READ, 50),
     refused("mixed", "refused: verify", _VERIFY, 50),
-    refused("mixed", "refused: sign in", _SIGN_IN, 10),
+    refused("mixed", "refused: sign in", _SIGN_IN, 10, status=500, spared=_GUESSER),
     refused("mixed", "refused: refresh", _REFRESH, 5),
     refused("mixed", "refused: list sessions", _LIST, 5),
     refused("mixed", "refused: edit", _EDIT, 3),

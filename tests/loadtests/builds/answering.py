@@ -1,8 +1,8 @@
 """A build with a fault: of one kind of request, some are answered late, or not as they should be.
 
-FAULT is JSON. `asked` is a method and a path, `sender` the address of a client, any if there is none; each such request
-of a process whose number is a multiple of `every` is concerned, from `after` to `until`; it waits for `delay` seconds,
-and gets `status` instead of its answer unless that is 0.
+FAULT is JSON. `asked` is a method and a path, `sender` the address of a client, any if there is none but `spared`; each
+such request of a process whose number is a multiple of `every` is concerned, from `after` to `until`; it waits for
+`delay` seconds, and gets `status` instead of its answer unless that is 0.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ class Fault:
 
     asked: str
     sender: str = ""
+    spared: str = ""
     after: int = 0
     until: int = 10**9
     every: int = 1
@@ -35,7 +36,8 @@ class Fault:
     def concerns(self, scope: Scope) -> bool:
         if scope["type"] != "http" or f"{scope['method']} {scope['path']}" != self.asked:
             return False
-        if self.sender and self.sender.encode() not in (value for _, value in scope["headers"]):
+        said = [value for _, value in scope["headers"]]
+        if (self.sender and self.sender.encode() not in said) or (self.spared and self.spared.encode() in said):
             return False
         self.come += 1
         return self.after < self.come <= self.until and self.come % self.every == 0
