@@ -74,7 +74,7 @@ def _refuse_otherwise_configured(scenario: Scenario, settings: Settings) -> None
     if lacking := _presumed(scenario, others):
         raise CannotStart(
             f"{scenario.name} can't be judged without {lacking}, and a run changes no deployment that was named: "
-            "set it up so and say --as-configured (with make: ARGUMENTS=--as-configured)."
+            "set it up so and say --as-configured (make: ARGUMENTS=--as-configured; chart: loadtest.asConfigured)."
         )
 
 
