@@ -11,11 +11,16 @@ class Script:
         self.sha = sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
-# GCRA: a key holds the theoretical arrival time of the next request, in milliseconds. One request moves it by the
-# emission interval, and what is given back moves it back; moved by 0, a key is forgotten, whatever it holds.
-_GCRA = """
+_NOW = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
+"""
+
+# GCRA: a key holds the theoretical arrival time of the next request, in milliseconds. One request moves it by the
+# emission interval, and what is given back moves it back; moved by 0, a key is forgotten, whatever it holds.
+_GCRA = (
+    _NOW
+    + """
 local function keep(key, arrival)
 if arrival <= now then redis.call('DEL', key) else
 redis.call('SET', key, string.format('%.3f', arrival), 'PX', math.ceil(arrival - now)) end end
@@ -23,6 +28,7 @@ local function give_back(key, emission)
 if emission == 0 then redis.call('DEL', key) else
 keep(key, tonumber(redis.call('GET', key) or now) - emission) end end
 """
+)
 
 # First, as many keys as the first argument says are given back what the next ones say. Then requests are counted, each
 # an emission interval and how many of those it may run ahead of now, one after the other until one has to wait. Answers
@@ -59,12 +65,13 @@ return string.format('%.3f', delay)
 )
 
 # A hash of how many failures in a row there were and until when, in milliseconds, that delays the next attempt.
-FAIL = Script("""
-local time = redis.call('TIME')
-local now = time[1] * 1000 + time[2] / 1000
+FAIL = Script(
+    _NOW
+    + """
 local count = redis.call('HINCRBY', KEYS[1], 'failures', 1)
 local delay = tonumber(ARGV[1 + math.min(count, #ARGV - 1)])
 redis.call('HSET', KEYS[1], 'until', string.format('%.3f', now + delay))
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
 return '0'
-""")
+"""
+)
